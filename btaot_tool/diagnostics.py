@@ -1,0 +1,112 @@
+"""Source positions and diagnostics: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text that was read: a script, an imported file, or a C header."""
+
+    name: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """Return the 1-based line without its newline, or '' past the end."""
+        lines = self.text.split("\n")
+        return lines[number - 1] if 1 <= number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of a source: 1-based lines and columns, the end column is exclusive."""
+
+    source: Source
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def to(self, other: Span) -> Span:
+        """Return the span from the start of this one to the end of the other."""
+        return Span(self.source, self.line, self.column, other.end_line, other.end_column)
+
+    def __str__(self) -> str:
+        """Return ``file:line:first-last`` as bpftrace writes it."""
+        if self.line == self.end_line:
+            return f"{self.source.name}:{self.line}:{self.column}-{self.end_column}"
+        return f"{self.source.name}:{self.line}-{self.end_line}"
+
+
+class Severity(enum.Enum):
+    """How bad it is; the value is the word that is printed."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One message about a place in the script."""
+
+    severity: Severity
+    message: str
+    span: Span | None = None
+    hint: str = ""
+    code: str = ""  # stable name, kebab-case, for tests and -W options
+
+    def render(self) -> str:
+        """Return the message with its source line and a row of carets."""
+        if self.span is None:
+            text = f"{self.severity.value}: {self.message}"
+        else:
+            text = f"{self.span}: {self.severity.value}: {self.message}\n{_quote(self.span)}"
+        if self.hint:
+            text += f"\nHINT: {self.hint}"
+        return text
+
+
+def _quote(span: Span) -> str:
+    line = span.source.line(span.line)
+    end = span.end_column if span.end_line == span.line else len(line) + 1
+    pad = "".join("\t" if c == "\t" else " " for c in line[: span.column - 1])
+    return f"{line}\n{pad}{'~' * max(1, end - span.column)}"
+
+
+class CompileError(Exception):
+    """The compilation failed; carries every diagnostic found until then."""
+
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        self.diagnostics = diagnostics
+        super().__init__("\n".join(d.render() for d in diagnostics))
+
+
+@dataclass
+class Diagnostics:
+    """Collects what the stages find; a stage ends with ``check()``."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+
+    def error(self, span: Span | None, message: str, hint: str = "", code: str = "") -> None:
+        """Note an error; compilation goes on to the end of the stage to find more of them."""
+        self._add(Diagnostic(Severity.ERROR, message, span, hint, code))
+
+    def warning(self, span: Span | None, message: str, hint: str = "", code: str = "") -> None:
+        """Note a warning."""
+        self._add(Diagnostic(Severity.WARNING, message, span, hint, code))
+
+    def fatal(self, span: Span | None, message: str, hint: str = "", code: str = "") -> CompileError:
+        """Note an error and return the exception that ends the compilation: ``raise diags.fatal(...)``."""
+        self.error(span, message, hint, code)
+        return CompileError(self.items)
+
+    def check(self) -> None:
+        """Raise CompileError if an error was noted."""
+        if any(d.severity is Severity.ERROR for d in self.items):
+            raise CompileError(self.items)
+
+    def _add(self, item: Diagnostic) -> None:
+        if item not in self.items:
+            self.items.append(item)

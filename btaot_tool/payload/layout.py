@@ -1,0 +1,499 @@
+"""The layout of ``.btaot.meta``: the contract between the compiler and aot-rt.
+
+This file is the only place where the layout is written down.  ``header.py`` turns it into the C header
+that the runtime is compiled with; ``writer.py`` and ``reader.py`` interpret it from Python.
+
+``.btaot.meta`` is one block in the byte order of the target: a ``Header``, then the tables.  The header
+holds a directory with one ``(offset, count)`` pair per table, in the order of ``TABLES``.  Offsets count
+bytes from the start of the section and are multiples of 8.  ``.btaot.text`` holds nothing but the eBPF
+instructions of all programs, one after the other.
+
+Every reference between tables is an index (``ref``); every string is an offset into the string table
+(``str``), whose first byte is NUL, so that 0 is the empty string.  ``NONE`` (all ones) stands for "no such
+entry" where a reference is optional.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+MAGIC = 0x544F4154  # "BTAOT" without its first letter: 'T','A','O','T' read as a little-endian word
+VERSION = 1
+NONE = 0xFFFFFFFF
+DIGEST_SIZE = 32  # SHA-256 over header (digest zeroed), meta and text
+SECTION_META = ".btaot.meta"
+SECTION_TEXT = ".btaot.text"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One member of a record.  ``type`` is u8, u16, u32, u64, i64, str or ref (both u32), or u8[N]."""
+
+    name: str
+    type: str
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A C struct of the payload.  Fields are laid out naturally aligned, without implicit padding."""
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+
+
+def _record(name: str, doc: str, spec: str) -> Record:
+    """Build a record from lines ``type name  # comment``."""
+    fields = []
+    for line in spec.strip().splitlines():
+        decl, _, comment = line.partition("#")
+        ctype, fname = decl.split()
+        fields.append(Field(fname, ctype, comment.strip()))
+    return Record(name, doc, tuple(fields))
+
+
+# ---- enumerations -----------------------------------------------------------------------------
+
+
+class ProbeKind(enum.IntEnum):
+    """Provider of an attach point."""
+
+    BEGIN = 0
+    END = 1
+    SELF_SIGNAL = 2
+    INTERVAL = 3
+    PROFILE = 4
+    TRACEPOINT = 5
+    RAW_TRACEPOINT = 6
+    KPROBE = 7
+    KRETPROBE = 8
+    FENTRY = 9
+    FEXIT = 10
+    UPROBE = 11
+    URETPROBE = 12
+    USDT = 13
+    SOFTWARE = 14
+    HARDWARE = 15
+    WATCHPOINT = 16
+    ITER = 17
+    TEST = 18
+    BENCH = 19
+
+
+class SymbolKind(enum.IntEnum):
+    """Kind of a load-time symbol.  The comment names the operands a, b, c (str unless said) and imm."""
+
+    MAP_FD = 0  # a: map (ref)
+    MAP_VALUE = 1  # a: map (ref); imm: byte offset inside the single entry
+    FIELD_OFFSET = 2  # a: type name ("task_struct", "union x"), b: field path ("se.avg.load_avg", "comm[2]"); bytes
+    FIELD_SIZE = 3  # a, b; bytes to read (bitfields: of the smallest aligned unit that holds them)
+    FIELD_LSHIFT = 4  # a, b; shift the unit left by this, then right: the value (libbpf's convention)
+    FIELD_RSHIFT = 5  # a, b
+    FIELD_EXISTS = 6  # a, b; 0 or 1
+    TYPE_SIZE = 7  # a: type name; bytes
+    TYPE_EXISTS = 8  # a: type name; 0 or 1
+    ENUM_VALUE = 9  # a: enum name or "", b: enumerator
+    CTX_LOAD = 10  # a: field name; a LDX of the host's offset and size from r1 (context) into r0
+    CTX_LSHIFT = 11  # a: field name; 64 - 8 * the host's size: both shifts after a CTX_LOAD of an integer
+    CTX_OFFSET = 12  # a: field name; bytes from the context to the field (inline array) or to its loc word
+    CTX_SIZE = 13  # a: field name; bytes of the field on the host
+    CTX_FORM = 14  # a: field name; 0 inline, 1 __data_loc, 2 __rel_loc
+    REG = 15  # a: register or "argN"/"retval"/"sargN"; a LDX of 8 bytes from pt_regs (context) into r0
+    KADDR = 16  # a: kernel symbol; its address
+    UADDR = 17  # a: binary, b: symbol; its address in the file (st_value)
+    PARAM_INT = 18  # imm: position (1-based); value of positional parameter, 0 if not given
+    PARAM_COUNT = 19  # number of positional parameters given
+    PARAM_STRLEN = 20  # imm: position; length of the text of the positional parameter
+    OPTION_INT = 21  # a: named parameter (ref into params); integer or bool value
+    OPTION_STRLEN = 22  # a: named parameter (ref into params)
+    CGROUP_ID = 23  # a: path
+    FEATURE = 24  # imm: Feature; 0 or 1
+    SESSION = 25  # imm: SessionFact
+    PROBE_ID = 26  # index of the attach-point instance this copy of the program serves (see docs)
+    USDT_ARG = 27  # imm: argument number; resolved per probe instance
+    KFUNC = 28  # a: kfunc name; BTF id, call form
+    BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
+
+
+class RelocForm(enum.IntEnum):
+    """How a load-time symbol is written into the instruction at ``insn``."""
+
+    IMM64 = 0  # ld_imm64: src_reg as the kind needs (map fd, map value), else 0; value in both imm words
+    LDX = 1  # the call instruction is overwritten with a context load into r0
+    CALLBACK = 2  # ld_imm64 of a subprogram (BPF_PSEUDO_FUNC); ``symbol`` is the target instruction
+    KFUNC_CALL = 3  # call of a kfunc
+
+
+class Feature(enum.IntEnum):
+    """What the host's kernel can do, found by loading a small program, never from its version."""
+
+    FETCHING_ATOMICS = 0  # cmpxchg, xchg, fetch-add (5.12)
+    BPF_LOOP = 1  # bpf_loop with a callback accepted (5.17 and a JIT)
+    FOR_EACH_MAP_ELEM = 2  # bpf_for_each_map_elem with a callback (5.13 and a JIT)
+    ATTACH_COOKIE = 3  # bpf_get_attach_cookie (5.15), for the program type of this program
+    GET_FUNC_IP = 4  # bpf_get_func_ip (5.15)
+    GET_CURRENT_TASK_BTF = 5  # 5.11
+    KTIME_GET_TAI_NS = 6  # 6.1
+    KTIME_GET_BOOT_NS = 7  # 5.8
+    PROBE_READ_KERNEL = 8  # 5.5
+    JIFFIES64 = 9  # 5.6
+    GET_NS_CURRENT_PID_TGID = 10  # 5.7
+    D_PATH = 11  # 5.10
+    STRNCMP = 12  # 5.17
+    MAP_LOOKUP_PERCPU = 13  # bpf_map_lookup_percpu_elem (5.19)
+
+
+class SessionFact(enum.IntEnum):
+    """Facts of one run of the binary."""
+
+    START_TIME = 0  # CLOCK_BOOTTIME at start, ns
+    OWN_PID = 1  # tgid in the initial pid namespace
+    PIDNS_DEV = 2  # st_dev of /proc/self/ns/pid in the kernel's encoding; 0: initial namespace
+    PIDNS_INO = 3  # st_ino of it
+    CPU_COUNT = 4  # possible CPUs
+    PAGE_SIZE = 5  # bytes
+    TARGET_PID = 6  # -p PID, or that of -c CMD; 0 if none
+    CHILD_PID = 7  # pid of -c CMD, 0 if none
+    SW_TAI_OFFSET = 8  # CLOCK_TAI - CLOCK_BOOTTIME, ns (triple vDSO sandwich)
+
+
+class TypeKind(enum.IntEnum):
+    """Kind of a value in a map or an event; decides how it is laid out, sorted and printed."""
+
+    VOID = 0
+    BOOL = 1  # 1 byte
+    INT = 2  # 1, 2, 4, 8 bytes; flag SIGNED
+    POINTER = 3  # 8 bytes, printed as 0x...
+    STRING = 4  # ``size`` bytes, NUL-terminated if shorter; flag TRUNC_MARK: see docs
+    VSTRING = 5  # only in events: u32 {offset from record start: u16, length: u16}
+    BUFFER = 6  # u32 length, then ``size - 4`` bytes
+    VBUFFER = 7  # only in events, as VSTRING
+    ARRAY = 8  # p0 elements of type ``elem``
+    STRUCT = 9  # named fields, printed as { .a = 1, .b = 2 }
+    TUPLE = 10  # unnamed fields, printed as (a, b)
+    RECORD = 11  # named fields, printed as { .a = 1 }
+    ENUM = 12  # as INT; ``first`` .. ``count``: names in the enumerator table
+    KSYM = 13  # u64 address
+    USYM = 14  # u64 address, u32 pid, u32 probe instance
+    KSTACK = 15  # u64 id, u32 frames, u32 0; p0: stack mode, p1: depth limit; frames in map p2
+    USTACK = 16  # u64 id, u32 frames, u32 pid; p0, p1, p2 as KSTACK
+    TIMESTAMP = 17  # strftime: u64 ns, u32 clock (ClockKind), u32 format (str)
+    INET = 18  # u32 family, 16 bytes address
+    MAC = 19  # 6 bytes in 8
+    USERNAME = 20  # u32 uid
+    CGROUP_PATH = 21  # u64 id, u32 filter (str), u32 0
+    STRERROR = 22  # i32
+    SIGNAL_NAME = 23  # i32
+    SYSCALL_NAME = 24  # i32
+    PROBE_NAME = 25  # u32 probe instance
+    COUNT = 32  # aggregations, one value per CPU: u64
+    SUM = 33  # i64 or u64 (flag SIGNED)
+    MIN = 34  # i64 value, u64 present
+    MAX = 35  # i64 value, u64 present
+    AVG = 36  # i64 total, u64 count
+    STATS = 37  # i64 total, u64 count
+    HIST = 38  # u64 buckets[p1]; p0: bits
+    LHIST = 39  # u64 buckets[]; p0 min, p1 max, p2 step
+    TSERIES = 40  # p0 interval ns, p1 number of buckets, p2 aggregation; see docs
+
+
+class TypeFlag(enum.IntFlag):
+    SIGNED = 1
+    TRUNC_MARK = 2
+
+
+class StackMode(enum.IntEnum):
+    BPFTRACE = 0
+    PERF = 1
+    RAW = 2
+    BUILD_ID = 3
+
+
+class ClockKind(enum.IntEnum):
+    MONOTONIC = 0
+    BOOT = 1
+    TAI = 2
+    SW_TAI = 3
+    REALTIME = 4
+
+
+class ActionKind(enum.IntEnum):
+    """What the runtime does when an event arrives.  The event's ``action`` word is the index of the action."""
+
+    PRINTF = 0  # pieces
+    ERRORF = 1  # pieces, printed on stderr with the source location
+    WARNF = 2
+    PRINT = 3  # one value: field 0 of ``args``
+    PRINT_MAP = 4  # map; args (top, div) u32 each
+    PRINT_MAP_ELEM = 5  # map; args (key, value): printed as @m[key]: value
+    CLEAR = 6  # map
+    ZERO = 7  # map
+    EXIT = 8  # args (code) u8
+    TIME = 9  # fmt
+    STRFTIME = 10  # reserved
+    JOIN = 11  # fmt: separator; args: see docs
+    CAT = 12  # pieces make the file name
+    SYSTEM = 13  # pieces make the command
+    HELPER_ERROR = 14  # args (return value) i32; fmt: helper name
+    MAP_FULL = 15  # map
+    SKBOUTPUT = 16
+    DEBUGF = 17
+    FAIL = 18
+    UNWATCH = 19
+
+
+class Conv(enum.IntEnum):
+    """Conversion of one printf piece: the letter after '%', integers with their signedness."""
+
+    NONE = 0  # only the literal text
+    D = 1
+    U = 2
+    X = 3
+    XX = 4  # %X
+    O = 5  # noqa: E741
+    C = 6
+    S = 7  # any printable type
+    P = 8
+    R = 9  # buffer: ASCII or \\x..
+    RX = 10  # buffer: \\x.. for every byte
+    RH = 11  # buffer: hex, space separated
+    GR = 12
+    B = 13
+    EE = 14
+
+
+class ConvFlag(enum.IntFlag):
+    LEFT = 1  # -
+    ZERO = 2  # 0
+    PLUS = 4
+    SPACE = 8
+    ALT = 16  # #
+    GROUP = 32  # '
+
+
+class MapFlag(enum.IntFlag):
+    SCALAR = 1  # no key: ARRAY / PERCPU_ARRAY of one; if PRESENCE, an u64 after the value tells if it was set
+    INTERNAL = 2  # not printed, not visible to the user
+    PERCPU = 4
+    PRESENCE = 8
+    USER_SIZED = 16  # max_entries comes from a declaration, not from max_map_keys
+
+
+class MapRole(enum.IntEnum):
+    """Which internal map this is."""
+
+    USER = 0
+    RINGBUF = 1
+    GLOBALS = 2
+    SCRATCH = 3
+    PARAMS = 4  # strings of parameters: one array entry
+    STACKS = 5  # frames by stack id
+    EVENT_LOSS = 6
+    PERF = 7  # perf event array for skboutput
+
+
+class ParamType(enum.IntEnum):
+    BOOL = 0
+    INT = 1
+    STRING = 2
+
+
+class AttachFlag(enum.IntFlag):
+    WILDCARD = 1  # target or name holds * ? [ ]
+    OPTIONAL = 2  # missing is not an error whatever missing_probes says
+    NEEDS_IDENTITY = 4  # the body uses ``probe``, ``func`` or per-instance facts
+    NO_PREDICATE = 8
+
+
+# ---- records ----------------------------------------------------------------------------------
+
+RECORDS: tuple[Record, ...] = (
+    _record("program", "A program template: instantiated once per distinct layout of its attach points.", """
+        str name  # as the kernel shows it, at most 15 bytes
+        u16 kind  # ProbeKind: decides program type and context
+        u16 flags  # ProgramFlag
+        u32 insn_off  # first instruction in .btaot.text, in instructions
+        u32 insn_count
+        u32 reloc_first
+        u32 reloc_count
+        u32 func_first  # func_info
+        u32 func_count
+        u32 line_first  # line_info
+        u32 line_count
+        u32 line  # of the block in the script
+    """),
+    _record("attach", "One attach point as written in the script; wildcards are expanded on the host.", """
+        u16 kind  # ProbeKind
+        u16 flags  # AttachFlag
+        ref program
+        str text  # full name as bpftrace prints it in ``probe``: "tracepoint:sched:sched_switch"
+        str target  # category, module, binary path, event name, signal name, function:...
+        str name  # event, function, probe; unit "s", "ms", "us", "hz" for timers; watchpoint mode
+        str ns  # usdt namespace, language of a uprobe
+        str pin  # iter pin path
+        u32 line  # of the script
+        u32 column
+        u64 value  # frequency, sample period, address, function offset
+        u64 length  # watchpoint length
+    """),
+    _record("map", "A BPF map.", """
+        str name  # as written, with its @; internal maps have a name of their own
+        u16 flags  # MapFlag
+        u16 role  # MapRole
+        u32 bpf_type  # BPF_MAP_TYPE_*
+        u32 key_size
+        u32 value_size
+        u32 max_entries  # 0: the run-time value of max_map_keys
+        u32 map_flags  # BPF_F_* wanted; NO_PREALLOC is decided on the host
+        ref key_type  # NONE for scalars
+        ref value_type
+        u32 loss_off  # byte offset in globals of the u64 that counts lost updates of this map; 0: none
+        u32 pad
+    """),
+    _record("symbol", "A load-time symbol.", """
+        u16 kind  # SymbolKind
+        u16 flags
+        u32 a
+        u32 b
+        u32 c
+        i64 imm
+        u32 line  # of the script, for messages
+        u32 column
+    """),
+    _record("reloc", "A use of a symbol by a program.", """
+        u32 insn  # relative to the program
+        ref symbol
+        u16 form  # RelocForm
+        u16 pad0
+        u32 pad1
+    """),
+    _record("type", "Describes a value for printing.", """
+        u8 kind  # TypeKind
+        u8 flags  # TypeFlag
+        u16 count  # fields or enumerators
+        u32 size  # bytes
+        u32 first  # first field or enumerator
+        ref elem  # element type of arrays, of tseries
+        str name  # of structs and enums
+        u32 pad
+        i64 p0
+        i64 p1
+        i64 p2
+    """),
+    _record("field", "A member of a tuple, record or struct type.", """
+        str name
+        u32 offset  # bytes
+        ref type
+        u16 bit_off  # bitfields: shift right by this after loading, 0 otherwise
+        u16 bit_size  # 0: no bitfield
+    """),
+    _record("enumerator", "A name of an enum type.", """
+        str name
+        u32 pad
+        i64 value
+    """),
+    _record("action", "What to do with an event.", """
+        u16 kind  # ActionKind
+        u16 flags
+        u32 piece_first
+        u32 piece_count
+        ref args  # tuple type; offsets count from the start of the event, header included
+        str fmt  # text that is not split into pieces (time, join separator, helper name)
+        ref map
+        u32 line
+        u32 column
+        u32 end_line
+        u32 end_column
+        u32 aux
+        u32 pad
+    """),
+    _record("piece", "Literal text of a format, then one conversion.", """
+        str text  # NUL-terminated
+        u32 text_len  # bytes, so that embedded NULs are possible
+        u8 conv  # Conv
+        u8 flags  # ConvFlag
+        u16 arg  # field of the action's args; 0xffff: none
+        u32 width
+        i64 precision  # -1: none
+    """),
+    _record("param", "A named parameter (getopt).", """
+        str name
+        u16 type  # ParamType
+        u16 pad0
+        str default_text
+        str help
+        i64 default_int
+        u32 offset  # of its text in the params map (strings)
+        u32 pad
+    """),
+    _record("config", "A configuration variable that the script set.", """
+        str name  # lower case, without prefix
+        str value
+    """),
+    _record("func_info", "bpf_func_info of a program.", """
+        u32 insn_off  # relative to the program, in instructions
+        u32 type_id
+    """),
+    _record("line_info", "bpf_line_info of a program.", """
+        u32 insn_off
+        u32 file_name_off
+        u32 line_off
+        u32 line_col
+    """),
+)
+
+
+class ProgramFlag(enum.IntFlag):
+    USES_SCRATCH = 1
+    SLEEPABLE = 2
+    EXIT_CODE = 4
+    USES_PROBE_ID = 8
+
+
+#: Tables in the order of the directory.  The first two are byte blocks.
+TABLES: tuple[tuple[str, str], ...] = (
+    ("strings", "u8"),
+    ("btf", "u8"),
+    ("programs", "program"),
+    ("attaches", "attach"),
+    ("maps", "map"),
+    ("symbols", "symbol"),
+    ("relocs", "reloc"),
+    ("types", "type"),
+    ("fields", "field"),
+    ("enumerators", "enumerator"),
+    ("actions", "action"),
+    ("pieces", "piece"),
+    ("params", "param"),
+    ("configs", "config"),
+    ("func_infos", "func_info"),
+    ("line_infos", "line_info"),
+)
+
+HEADER = _record("header", "First bytes of .btaot.meta; the directory of tables follows it.", """
+    u32 magic
+    u16 version
+    u16 machine  # ELF e_machine of the target
+    u8 elf_class  # 1: 32-bit, 2: 64-bit
+    u8 elf_data  # 1: little-endian, 2: big-endian
+    u16 header_size  # bytes, directory included
+    u32 meta_size  # bytes of the whole section
+    u32 text_size  # bytes of .btaot.text
+    u32 flags  # PayloadFlag
+    u32 param_count  # positional parameters that the script uses
+    str script  # name of the script
+    str compiler  # version of btaot
+    str license
+    u32 globals_size  # bytes of the globals map's value
+    u32 params_slot  # bytes per positional string parameter in the params map
+    u32 scratch_slot  # bytes per scratch slot
+    u8[32] digest
+""")
+
+ENUMS: tuple[type[enum.IntEnum], ...] = (
+    ProbeKind, SymbolKind, RelocForm, Feature, SessionFact, TypeKind, StackMode, ClockKind,
+    ActionKind, Conv, MapRole, ParamType,
+)
+FLAGS: tuple[type[enum.IntFlag], ...] = (TypeFlag, ConvFlag, MapFlag, AttachFlag, ProgramFlag)
