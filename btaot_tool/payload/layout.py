@@ -327,7 +327,7 @@ RECORDS: tuple[Record, ...] = (
     _record("attach", "One attach point as written in the script; wildcards are expanded on the host.", """
         u16 kind  # ProbeKind
         u16 flags  # AttachFlag
-        ref program
+        ref program  # the template that it runs
         str text  # full name as bpftrace prints it in ``probe``: "tracepoint:sched:sched_switch"
         str target  # category, module, binary path, event name, signal name, function:...
         str name  # event, function, probe; unit "s", "ms", "us", "hz" for timers; watchpoint mode
@@ -335,6 +335,7 @@ RECORDS: tuple[Record, ...] = (
         str pin  # iter pin path
         u32 line  # of the script
         u32 column
+        u32 pad
         u64 value  # frequency, sample period, address, function offset
         u64 length  # watchpoint length
     """),
