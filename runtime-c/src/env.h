@@ -64,6 +64,9 @@ struct env {
 	pid_t child;                    /* -c */
 	struct output *out;
 	struct events *events;
+	struct btf *btf;                /* kernel types, opened when first needed */
+	struct symbol_value *symbol_values; /* symbols.h, by symbol index */
+	int prog_btf_fd;                /* BTF of our own programs; 0 not loaded yet, -1 not possible */
 	int exit_code;
 	volatile bool stop;             /* exit(), a signal, or the end of the child */
 };

@@ -1,0 +1,10 @@
+/* features.h - what this kernel can do, found by loading tiny programs (never from its version). */
+#ifndef BTAOT_FEATURES_H
+#define BTAOT_FEATURES_H
+
+#include "env.h"
+
+/* Whether programs of this type can use a Feature (BTAOT_FEATURE_*).  Tested once per feature and type, then remembered. */
+bool feature_has(struct env *env, uint32_t feature, uint32_t prog_type, uint32_t expected_attach_type);
+
+#endif
