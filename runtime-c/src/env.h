@@ -16,6 +16,7 @@
 struct instance;  /* attach.h */
 struct output;    /* output.h */
 struct events;    /* events.h */
+struct host;      /* host.h */
 
 enum buffer_mode { BUFFER_DEFAULT, BUFFER_NONE, BUFFER_LINE, BUFFER_FULL };
 enum missing_policy { MISSING_ERROR, MISSING_WARN, MISSING_IGNORE };
@@ -64,6 +65,7 @@ struct env {
 	pid_t child;                    /* -c */
 	struct output *out;
 	struct events *events;
+	struct host *host;              /* what the attach side found out about this host; made by attach_expand() */
 	struct btf *btf;                /* kernel types, opened when first needed */
 	struct symbol_value *symbol_values; /* symbols.h, by symbol index */
 	int prog_btf_fd;                /* BTF of our own programs; 0 not loaded yet, -1 not possible */
