@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import layout
-from .structs import SCALARS, StructLayout, header_size, member_comments, snake_upper, struct_layout
+from .structs import SCALARS, LayoutError, StructLayout, header_size, member_comments, snake_upper, struct_layout
 
 _HEAD = """\
 /* payload_layout.h - layout of {meta}, generated from btaot_tool/payload/layout.py.
@@ -65,7 +65,7 @@ def _aligned(rows: list[tuple[str, str]]) -> Iterator[str]:
         yield f"\t{decl:<{width}} {_comment(comment)}".rstrip() if comment else f"\t{decl}"
 
 
-def _c_enum(cls: type[enum.IntEnum] | type[enum.IntFlag]) -> str:
+def _c_enum(cls: type[enum.IntEnum | enum.IntFlag]) -> str:
     prefix = f"BTAOT_{snake_upper(cls.__name__)}"
     comments = member_comments(cls)
     rows = [(f"{prefix}_{name} = {int(member)},", comments.get(name, "")) for name, member in cls.__members__.items()]
@@ -75,16 +75,11 @@ def _c_enum(cls: type[enum.IntEnum] | type[enum.IntFlag]) -> str:
     else:
         bound = f"#define {prefix}_LIMIT {max(values) + 1}"
     if bound.split()[1] in {decl.split()[0] for decl, _ in rows}:
-        raise layout_clash(bound)
+        raise LayoutError(f"{cls.__name__}: a member has the name of the generated {bound.split()[1]}")
     doc = (cls.__doc__ or "").strip().splitlines()
     lines = [_comment(doc[0])] if doc and doc[0] and not doc[0].startswith(("An enum", "int(")) else []
     lines += [f"enum {prefix.lower()} {{", *_aligned(rows), "};", bound, ""]
     return "\n".join(lines)
-
-
-def layout_clash(bound: str) -> Exception:
-    """Return the error for a member that has the name of a generated constant."""
-    return ValueError(f"a member has the name of the generated {bound.split()[1]}")
 
 
 def _c_struct(struct: StructLayout, directory: bool = False) -> str:

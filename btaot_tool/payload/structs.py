@@ -104,11 +104,16 @@ def snake_upper(name: str) -> str:
 
 
 @functools.cache
-def member_comments(cls: type[enum.IntEnum] | type[enum.IntFlag]) -> dict[str, str]:
+def member_comments(cls: type[enum.IntEnum | enum.IntFlag]) -> dict[str, str]:
     """Return the comments that stand behind the members of an enum in ``layout.py``."""
     text = Path(layout.__file__).read_text(encoding="utf-8")
-    body = re.search(rf"^class {cls.__name__}\(.*?(?=^\S|\Z)(?:.*?)(?=^(?:class|def|@|#|[A-Z])|\Z)", text, re.M | re.S)
-    if body is None:
-        raise LayoutError(f"class {cls.__name__} not found in layout.py")
-    found = re.findall(r"^    ([A-Z][A-Z0-9_]*) = [^#\n]*#[ ]*(.*)$", body.group(0), re.M)
-    return {name: comment.strip() for name, comment in found if not comment.startswith("noqa")}
+    _, _, after = text.partition(f"\nclass {cls.__name__}(")
+    comments = {}
+    for line in after.splitlines()[1:]:
+        if line and not line.startswith(" "):
+            break
+        name, _, comment = (part.strip() for part in line.partition("#"))
+        member = name.partition(" = ")[0]
+        if member in cls.__members__ and comment and not comment.startswith("noqa"):
+            comments[member] = comment
+    return comments
