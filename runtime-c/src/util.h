@@ -4,18 +4,27 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* "ERROR: ..." and "WARNING: ..." on stderr, one line, newline added. */
+/* "ERROR: ..." and "WARNING: ..." on stderr, one line, newline added; note() adds no word. */
 void err(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void warn(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Memory for the whole run, zeroed; ends the process with a message if there is none. */
 void *arena_alloc(size_t size);
 char *arena_strdup(const char *s);
 char *arena_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Zeroed pages that can be given back; NULL if there are none. */
+void *pages_alloc(size_t size);
+void pages_free(void *p, size_t size);
 /* Shell-style match with * ? [] as bpftrace's wildcards. */
 int glob_match(const char *pattern, const char *text);
 uint64_t now_ns(int clock);
+int write_all(int fd, const void *data, size_t size);
+/* Read a small file into buf, NUL-terminated; its length or -errno. */
+ssize_t read_file(const char *path, char *buf, size_t size);
 
 #endif
