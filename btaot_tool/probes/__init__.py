@@ -1,0 +1,25 @@
+"""The probe types.  To add one: a module with ``PROBES``, its name in ``_MODULES``, a provider in the runtime."""
+
+from __future__ import annotations
+
+from ..syntax.tree import AttachPoint
+from . import functions, special, timers, tracepoints
+from .base import ArgField, AttachSpec, ParseContext, ProbeType
+
+_MODULES = (special, timers, tracepoints, functions)
+
+PROBE_TYPES: dict[str, ProbeType] = {probe.name: probe for module in _MODULES for probe in module.PROBES}
+
+
+def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
+    """Return the parsed attach point; raises CompileError for unknown or malformed ones."""
+    probe = PROBE_TYPES.get(point.provider)
+    if probe is None:
+        raise ctx.diags.fatal(
+            point.span, f"Probe type '{point.provider}' is not supported yet",
+            f"supported: {', '.join(sorted(PROBE_TYPES))}", code="probe-type",
+        )
+    return probe.parse(point, ctx)
+
+
+__all__ = ["PROBE_TYPES", "ArgField", "AttachSpec", "ParseContext", "ProbeType", "parse_attach_point"]

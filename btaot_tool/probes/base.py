@@ -1,0 +1,108 @@
+"""What a probe type is to the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..diagnostics import Diagnostics
+from ..kernel.types import Kernel
+from ..payload.layout import AttachFlag, ProbeKind
+from ..sema.types import Space, Type
+from ..syntax.tree import AttachPoint
+
+
+@dataclass(frozen=True, slots=True)
+class ArgField:
+    """A member of ``args``: ``symbol`` names it to the runtime's context resolver.
+
+    ``dynamic`` fields (arrays and strings of tracepoints) may lie inline or behind a loc word, as the
+    host's format says; the others are one load from the context.
+    """
+
+    name: str
+    type: Type
+    symbol: str
+    dynamic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttachSpec:
+    """An attach point, parsed: one row of the payload.  ``args`` is None where the probe has no named arguments."""
+
+    probe: ProbeType
+    point: AttachPoint
+    text: str
+    target: str = ""
+    name: str = ""
+    ns: str = ""
+    pin: str = ""
+    value: int = 0
+    length: int = 0
+    flags: AttachFlag = AttachFlag(0)
+    args: Mapping[str, ArgField] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ParseContext:
+    """What parsing an attach point may look at."""
+
+    kernel: Kernel
+    diags: Diagnostics
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+class ProbeType:
+    """One probe type; subclasses register an instance in ``probes/__init__.py``.
+
+    ``space`` is the address space of pointers that the context holds; ``reg_args`` whether argN reads
+    registers; ``positional`` whether argN reads the context by number; ``guarded`` whether the program
+    tests ``running`` first; ``preemptible`` whether a run can be interrupted by another on its CPU.
+    """
+
+    name: str = ""
+    kind: ProbeKind
+    space: Space = Space.NONE
+    reg_args: bool = False
+    positional: bool = False
+    has_retval: bool = False
+    guarded: bool = True
+    preemptible: bool = False
+
+    def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
+        """Return the attach point's row, or raise through ``ctx.diags``."""
+        raise NotImplementedError
+
+    def _bad(self, point: AttachPoint, ctx: ParseContext, message: str, hint: str = "") -> Exception:
+        return ctx.diags.fatal(point.span, message, hint, code="attach-point")
+
+    def _expect(self, point: AttachPoint, ctx: ParseContext, low: int, high: int) -> None:
+        """Check the number of colon-separated parts after the provider."""
+        if low <= len(point.parts) <= high:
+            return
+        if high == 0:
+            raise self._bad(point, ctx, f"{self.name} probe requires 0 arguments, found {len(point.parts)}")
+        want = str(low) if low == high else f"{low} to {high}" if high - low > 1 else f"{low} or {high}"
+        raise self._bad(point, ctx, f"{self.name} probe type requires {want} arguments, found {len(point.parts)}")
+
+
+def has_wildcard(text: str) -> bool:
+    """Whether a pattern needs expansion on the host."""
+    return any(c in text for c in "*?[]{}")
+
+
+def wildcard_flag(*texts: str) -> AttachFlag:
+    """Return the WILDCARD flag if any text is a pattern."""
+    return AttachFlag.WILDCARD if any(map(has_wildcard, texts)) else AttachFlag(0)
+
+
+def parse_number(text: str) -> int | None:
+    """Return the value of an integer as scripts write it (1e6, 0x10, 1_000), or None."""
+    text = text.replace("_", "")
+    try:
+        if "e" in text.lower() and not text.lower().startswith("0x"):
+            base, _, power = text.lower().partition("e")
+            return int(base) * 10 ** int(power)
+        return int(text, 0)
+    except ValueError:
+        return int(text) if text.isdigit() else None

@@ -1,0 +1,1 @@
+"""Checking: from the syntax tree to typed program templates."""

@@ -1,0 +1,434 @@
+"""The types of the language and how their values lie in memory.
+
+A *scalar* is held in a register and computed with as a 64-bit number; every other type lives in memory,
+laid out the same in maps, events and on the stack.  Sizes are bytes.  Layouts never depend on the host.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, replace
+
+from ..payload.layout import StackMode, TypeKind
+
+
+class Space(enum.Enum):
+    """Address space of a pointer."""
+
+    NONE = "none"
+    KERNEL = "kernel"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """Base of all types."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return 0
+
+    @property
+    def align(self) -> int:
+        """Alignment in memory, bytes."""
+        return min(8, self.size) or 1
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether a value is held in a register."""
+        return False
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether arithmetic is defined."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Type):
+    """Not inferred yet; expressions of it stay silent until the last round."""
+
+    def __str__(self) -> str:
+        return "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Void(Type):
+    def __str__(self) -> str:
+        return "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Int(Type):
+    """``flexible``: a literal that fits either sign."""
+
+    bytes: int
+    signed: bool
+    flexible: bool = field(default=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        return self.bytes
+
+    @property
+    def is_scalar(self) -> bool:
+        return True
+
+    @property
+    def is_integer(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return f"{'' if self.signed else 'u'}int{self.bytes * 8}"
+
+
+INT64 = Int(8, True)
+UINT64 = Int(8, False)
+INT32 = Int(4, True)
+UINT32 = Int(4, False)
+INT8 = Int(1, True)
+UINT8 = Int(1, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bool(Type):
+    @property
+    def size(self) -> int:
+        return 1
+
+    @property
+    def is_scalar(self) -> bool:
+        return True
+
+    @property
+    def is_integer(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return "bool"
+
+
+@dataclass(frozen=True, slots=True)
+class Enum(Type):
+    """An integer with names; ``name`` as in "enum x"."""
+
+    name: str
+    bytes: int
+    signed: bool
+    values: tuple[tuple[str, int], ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        return self.bytes
+
+    @property
+    def is_scalar(self) -> bool:
+        return True
+
+    @property
+    def is_integer(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Ptr(Type):
+    target: Type
+    space: Space = field(default=Space.NONE, compare=False)
+
+    @property
+    def size(self) -> int:
+        return 8
+
+    @property
+    def is_scalar(self) -> bool:
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.target} *"
+
+
+@dataclass(frozen=True, slots=True)
+class Str(Type):
+    """A string of at most ``size`` bytes, its NUL included."""
+
+    capacity: int
+
+    @property
+    def size(self) -> int:
+        return self.capacity
+
+    @property
+    def align(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return f"string[{self.capacity}]" if self.capacity else "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer(Type):
+    """A u32 length, then up to ``capacity`` bytes."""
+
+    capacity: int
+
+    @property
+    def size(self) -> int:
+        return 4 + self.capacity
+
+    @property
+    def align(self) -> int:
+        return 4
+
+    def __str__(self) -> str:
+        return f"buffer[{self.capacity}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Array(Type):
+    elem: Type
+    count: int
+
+    @property
+    def size(self) -> int:
+        return self.elem.size * self.count
+
+    @property
+    def align(self) -> int:
+        return self.elem.align
+
+    def __str__(self) -> str:
+        return f"{self.elem}[{self.count}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Struct(Type):
+    """A C struct or union; ``name`` as in "struct x".  Its members are looked up in the type table."""
+
+    name: str
+    bytes: int = field(compare=False)
+    kernel: bool = field(default=True, compare=False)
+
+    @property
+    def size(self) -> int:
+        return self.bytes
+
+    @property
+    def align(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _place(types: tuple[Type, ...]) -> tuple[tuple[int, ...], int, int]:
+    """Return the offsets, the padded size and the alignment of members laid out one after the other."""
+    offsets, end, align = [], 0, 1
+    for t in types:
+        end = (end + t.align - 1) // t.align * t.align
+        offsets.append(end)
+        end += t.size
+        align = max(align, t.align)
+    return tuple(offsets), (end + align - 1) // align * align, align
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple(Type):
+    items: tuple[Type, ...]
+
+    @property
+    def size(self) -> int:
+        return _place(self.items)[1]
+
+    @property
+    def align(self) -> int:
+        return _place(self.items)[2]
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Byte offset of each item."""
+        return _place(self.items)[0]
+
+    def __str__(self) -> str:
+        return f"({','.join(map(str, self.items))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Type):
+    names: tuple[str, ...]
+    items: tuple[Type, ...]
+
+    @property
+    def size(self) -> int:
+        return _place(self.items)[1]
+
+    @property
+    def align(self) -> int:
+        return _place(self.items)[2]
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Byte offset of each item."""
+        return _place(self.items)[0]
+
+    def __str__(self) -> str:
+        return f"record {{ {', '.join(f'.{n} = {t}' for n, t in zip(self.names, self.items, strict=True))} }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque(Type):
+    """A value that only the runtime understands: printed, compared as bytes, used as key.
+
+    ``word`` is how bpftrace calls it.  A size of at most 8 does not make it a scalar unless ``scalar``.
+    """
+
+    kind: TypeKind
+    bytes: int
+    word: str
+    scalar: bool = False
+    alignment: int = 8
+
+    @property
+    def size(self) -> int:
+        return self.bytes
+
+    @property
+    def align(self) -> int:
+        return self.alignment
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.scalar
+
+    def __str__(self) -> str:
+        return self.word
+
+
+KSYM = Opaque(TypeKind.KSYM, 8, "ksym_t", scalar=True)
+USYM = Opaque(TypeKind.USYM, 16, "usym_t")
+TIMESTAMP = Opaque(TypeKind.TIMESTAMP, 16, "timestamp_t")
+INET = Opaque(TypeKind.INET, 20, "inet", alignment=4)
+MAC = Opaque(TypeKind.MAC, 8, "mac_address", scalar=False)
+USERNAME = Opaque(TypeKind.USERNAME, 4, "username", scalar=True, alignment=4)
+CGROUP_PATH = Opaque(TypeKind.CGROUP_PATH, 16, "cgroup_path_t")
+STRERROR = Opaque(TypeKind.STRERROR, 4, "strerror", scalar=True, alignment=4)
+PROBE_NAME = Opaque(TypeKind.PROBE_NAME, 4, "string", scalar=True, alignment=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack(Type):
+    """kstack or ustack: id, number of frames, pid."""
+
+    user: bool
+    mode: StackMode
+    limit: int
+
+    @property
+    def size(self) -> int:
+        return 16
+
+    @property
+    def align(self) -> int:
+        return 8
+
+    def __str__(self) -> str:
+        return "ustack" if self.user else "kstack"
+
+
+@dataclass(frozen=True, slots=True)
+class Agg(Type):
+    """What an aggregation keeps per CPU; ``params`` as the TypeKind's p0, p1, p2."""
+
+    kind: TypeKind
+    signed: bool = field(default=True, compare=False)
+    params: tuple[int, int, int] = (0, 0, 0)
+    bytes: int = 8
+
+    @property
+    def size(self) -> int:
+        return self.bytes
+
+    @property
+    def align(self) -> int:
+        return 8
+
+    @property
+    def castable(self) -> bool:
+        """Whether a read in the kernel gives one integer."""
+        return self.kind in (TypeKind.COUNT, TypeKind.SUM, TypeKind.MIN, TypeKind.MAX, TypeKind.AVG)
+
+    def __str__(self) -> str:
+        return f"{self.kind.name.lower()}_t"
+
+
+def integer_sign(t: Type) -> bool:
+    """Whether an integer type is signed."""
+    return isinstance(t, (Int, Enum)) and t.signed or (isinstance(t, Agg) and t.signed)
+
+
+def literal_type(value: int) -> Type:
+    """Return the smallest signed type that holds a literal; uint64 above that."""
+    if value < 0:
+        for size in (1, 2, 4):
+            if value >= -(1 << (8 * size - 1)):
+                return Int(size, True)
+        return INT64
+    for size in (1, 2, 4, 8):
+        if value < 1 << (8 * size - 1):
+            return Int(size, True, flexible=True)
+    return UINT64
+
+
+def _join_int(a: Int, b: Int) -> Int:
+    if a.signed == b.signed:
+        return Int(max(a.bytes, b.bytes), a.signed, a.flexible and b.flexible)
+    if a.flexible or b.flexible:
+        sign = (not a.flexible and a.signed) or (not b.flexible and b.signed)
+        return Int(max(a.bytes, b.bytes), sign)
+    signed, unsigned = (a, b) if a.signed else (b, a)
+    if signed.bytes > unsigned.bytes:
+        return signed
+    return Int(min(8, max(a.bytes, b.bytes) * 2), True)
+
+
+def join(a: Type, b: Type) -> Type | None:
+    """Return the type that holds values of both, or None if they don't fit together.
+
+    This is how variables, map keys and map values widen: ``a`` is what is known so far.
+    """
+    if isinstance(a, Unknown) or a == b and not isinstance(a, (Int, Ptr)):
+        return b
+    if isinstance(b, Unknown):
+        return a
+    match a, b:
+        case Int(), Int():
+            return _join_int(a, b)
+        case Enum(), Int():
+            return _join_int(Int(a.bytes, a.signed), b)
+        case Int(), Enum():
+            return _join_int(a, Int(b.bytes, b.signed))
+        case Enum(), Enum():
+            return _join_int(Int(a.bytes, a.signed), Int(b.bytes, b.signed))
+        case Str(), Str():
+            return Str(max(a.capacity, b.capacity))
+        case Buffer(), Buffer():
+            return Buffer(max(a.capacity, b.capacity))
+        case Ptr(), Ptr():
+            space = a.space if a.space is not Space.NONE else b.space
+            return replace(a if not isinstance(a.target, Void) else b, space=space)
+        case Tuple(), Tuple() if len(a.items) == len(b.items):
+            items = [join(x, y) for x, y in zip(a.items, b.items, strict=True)]
+            return None if None in items else Tuple(tuple(i for i in items if i))
+        case Record(), Record() if set(a.names) == set(b.names):
+            other = dict(zip(b.names, b.items, strict=True))
+            items = [join(x, other[n]) for n, x in zip(a.names, a.items, strict=True)]
+            return None if None in items else Record(a.names, tuple(i for i in items if i))
+    return None
+
+
+def fits(value: Type, place: Type) -> bool:
+    """Whether a value can be stored in a place of a declared type without a cast."""
+    return join(place, value) == place
