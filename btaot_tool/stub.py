@@ -1,0 +1,194 @@
+"""The stub: aot-rt compiled for one target.  Every executable is a copy of it with a payload.
+
+``toolchains/NAME.toml`` says how it is compiled for an architecture.  In this tree SCons builds it; an
+installed btaot compiles it on first use and keeps it in the user's cache under a name that is a digest of
+everything that went into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .diagnostics import CompileError, Diagnostic, Severity
+from .targets import Target
+from .version import backend_version, package_dir
+
+LAYOUT_HEADER = "payload_layout.h"
+KINDS = ("zig", "gnu")
+
+_CFLAGS = (
+    "-std=gnu11", "-Os", "-g0", "-Wall", "-Wextra", "-Werror",
+    "-ffunction-sections", "-fdata-sections", "-fno-ident", "-fmerge-all-constants",
+    "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fno-stack-protector", "-fno-pie",
+)  # fmt: skip
+_LDFLAGS = ("-static", "-no-pie", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none")
+_ZIG_FLAGS = ("-fno-sanitize=all",)  # zig adds sanitizer traps unless told otherwise
+
+
+class ToolchainError(CompileError):
+    """The stub cannot be compiled: no compiler, or the compiler refused."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__([Diagnostic(Severity.ERROR, message, None, hint, "toolchain")])
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A compiler for one target: ``command`` is argv up to the flags, ``identity`` its version."""
+
+    target: Target
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    identity: str
+
+
+def runtime_dir() -> Path:
+    """Return the directory with the C sources of aot-rt: packaged, or of the tree."""
+    packaged = package_dir() / "runtime-c"
+    return (packaged if packaged.is_dir() else package_dir().parent / "runtime-c") / "src"
+
+
+def runtime_sources() -> list[Path]:
+    """Return the C files of aot-rt in a fixed order."""
+    return sorted(runtime_dir().rglob("*.c"))
+
+
+def runtime_headers() -> list[Path]:
+    """Return the headers of aot-rt (without the generated one)."""
+    return sorted(path for path in runtime_dir().rglob("*.h") if path.name != LAYOUT_HEADER)
+
+
+def toolchain_file(target: Target) -> Path:
+    """Return the file that says how the stub of a target is compiled."""
+    packaged = package_dir() / "toolchains"
+    return (packaged if packaged.is_dir() else package_dir().parent / "toolchains") / f"{target.name}.toml"
+
+
+def find_toolchain(target: Target, kind: str = "zig") -> Toolchain:
+    """Return the compiler of the given kind ("zig" or "gnu") for a target."""
+    if kind not in KINDS:
+        raise ToolchainError(f"unknown toolchain {kind!r}; known: {', '.join(KINDS)}")
+    path = toolchain_file(target)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))[kind]
+    except (OSError, KeyError) as error:
+        raise ToolchainError(f"no {kind} toolchain for {target.name}: {path.name}: {error}") from None
+    if kind == "zig":
+        return _zig_toolchain(target, tuple(table["flags"]))
+    return _gnu_toolchain(target, table["compilers"], tuple(table["flags"]))
+
+
+def zig_command() -> tuple[str, ...]:
+    """Return argv of the zig that the ziglang package brings."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or not spec.submodule_search_locations:
+        raise ToolchainError("the Python package ziglang is not installed", "pip install ziglang")
+    return (str(Path(next(iter(spec.submodule_search_locations))) / "zig"),)
+
+
+def _zig_toolchain(target: Target, flags: tuple[str, ...]) -> Toolchain:
+    command = (*zig_command(), "cc", "-target", target.zig)
+    return Toolchain(target, command, (*_ZIG_FLAGS, *flags), f"zig {backend_version('ziglang')}")
+
+
+def _gnu_toolchain(target: Target, compilers: list[str], flags: tuple[str, ...]) -> Toolchain:
+    for name in compilers:
+        found = shutil.which(name)
+        if found:
+            version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+            return Toolchain(target, (found,), flags, version.splitlines()[0])
+    raise ToolchainError(
+        f"no GNU compiler for {target.name} is installed; looked for {', '.join(compilers)}",
+        "install one of them, or use the zig toolchain",
+    )
+
+
+def stub_key(toolchain: Toolchain) -> str:
+    """Return a digest of everything that goes into a stub: sources, layout, flags, compiler."""
+    from .payload.header import c_header
+
+    parts = [toolchain.identity, toolchain.target.name, *_CFLAGS, *_LDFLAGS, *toolchain.flags, c_header()]
+    digest = hashlib.sha256("\0".join(parts).encode())
+    for path in (*runtime_sources(), *runtime_headers()):
+        digest.update(path.relative_to(runtime_dir()).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:20]
+
+
+def compile_stub(toolchain: Toolchain, output: Path) -> None:
+    """Compile the stub to ``output``; the file appears complete or not at all."""
+    from .payload.header import c_header
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="btaot-stub-") as scratch:
+        generated = Path(scratch) / LAYOUT_HEADER
+        generated.write_text(c_header(), encoding="utf-8")
+        result = Path(scratch) / "stub"
+        _run_compiler(toolchain, Path(scratch), result)
+        install(result, output)
+
+
+def _run_compiler(toolchain: Toolchain, scratch: Path, result: Path) -> None:
+    source_dir = runtime_dir()
+    sources = [path.relative_to(source_dir).as_posix() for path in runtime_sources()]
+    if not sources:
+        raise ToolchainError("the sources of the runtime are missing: runtime-c/src")
+    # Compiled from inside the source directory and with relative names, so that no path gets into the result.
+    argv = [*toolchain.command, *toolchain.flags, *_CFLAGS, f"-ffile-prefix-map={scratch}=.",
+            "-I.", f"-I{scratch}", *sources, *_LDFLAGS, "-o", str(result)]  # fmt: skip
+    done = subprocess.run(argv, cwd=source_dir, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise ToolchainError(f"the stub for {toolchain.target.name} does not compile:\n{done.stderr.strip()}")
+
+
+def install(made: Path, output: Path) -> None:
+    """Put a finished executable in its place in one step, mode 0755."""
+    handle, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+    os.close(handle)
+    try:
+        shutil.copyfile(made, name)
+        os.chmod(name, 0o755)
+        os.replace(name, output)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def cache_dir() -> Path:
+    """Return the user's cache of btaot: $BTAOT_CACHE, else below $XDG_CACHE_HOME or ~/.cache."""
+    chosen = os.environ.get("BTAOT_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "btaot"
+
+
+def cached_stub(target: Target, kind: str = "zig") -> Path:
+    """Return the stub of a target from the cache, compiled first if it is not there."""
+    toolchain = find_toolchain(target, kind)
+    path = cache_dir() / "stubs" / f"{target.name}-{stub_key(toolchain)}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.with_suffix(".lock")):
+            if not path.exists():  # another process may have been first
+                compile_stub(toolchain, path)
+    return path
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

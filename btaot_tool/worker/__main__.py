@@ -1,0 +1,5 @@
+"""``python -m btaot_tool.worker``."""
+
+from .server import main
+
+main()
