@@ -223,7 +223,7 @@ class ActionKind(enum.IntEnum):
     """What the runtime does when an event arrives.  The event's ``action`` word is the index of the action."""
 
     PRINTF = 0  # pieces
-    ERRORF = 1  # pieces, printed on stderr with the source location
+    ERRORF = 1  # pieces, printed on stderr with the source location; aux: lines printed after it ("expanded from"; str)
     WARNF = 2
     PRINT = 3  # one value: field 0 of ``args``
     PRINT_MAP = 4  # map; args (top, div) u32 each
@@ -233,11 +233,11 @@ class ActionKind(enum.IntEnum):
     EXIT = 8  # args (code) u8
     TIME = 9  # fmt
     STRFTIME = 10  # reserved
-    JOIN = 11  # fmt: separator; args: see docs
+    JOIN = 11  # fmt: separator; every field of args is a string, the first empty one ends the list
     CAT = 12  # pieces make the file name
     SYSTEM = 13  # pieces make the command
-    HELPER_ERROR = 14  # args (return value) i32; fmt: helper name
-    MAP_FULL = 15  # map
+    HELPER_ERROR = 14  # args (return value) i32; fmt: helper name; no args: fmt is the message; aux: lines after it (str)
+    MAP_FULL = 15  # map; aux as HELPER_ERROR
     SKBOUTPUT = 16
     DEBUGF = 17
     FAIL = 18
@@ -271,6 +271,8 @@ class ConvFlag(enum.IntFlag):
     SPACE = 8
     ALT = 16  # #
     GROUP = 32  # '
+    INT32 = 64  # the integer is cut to 32 bits first: no length modifier (bpftrace cuts, too); l, ll, j, z, t: none
+    INT16 = 128  # h; INT32 and INT16 together: hh, 8 bits
 
 
 class MapFlag(enum.IntFlag):
