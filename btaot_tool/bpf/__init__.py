@@ -1,0 +1,1 @@
+"""BPF object files: instructions, relocations, BTF, disassembly."""
