@@ -67,6 +67,7 @@ struct env {
 	struct events *events;
 	struct host *host;              /* what the attach side found out about this host; made by attach_expand() */
 	struct btf *btf;                /* kernel types, opened when first needed */
+	struct feature_cache *features;
 	struct symbol_value *symbol_values; /* symbols.h, by symbol index */
 	int prog_btf_fd;                /* BTF of our own programs; 0 not loaded yet, -1 not possible */
 	int exit_code;

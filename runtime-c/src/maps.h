@@ -9,6 +9,7 @@
 struct map_rows {
 	uint8_t *keys, *values;
 	uint32_t count, key_size, value_stride;
+	size_t reserved;        /* bytes of memory, for map_rows_free() */
 };
 
 /* Create every map of the payload into env->map_fds and map the globals. */
