@@ -187,11 +187,13 @@ int bpf_btf_load(const void *data, uint32_t size, char *log, uint32_t log_size)
 
 int bpf_link_new(const struct link_spec *s)
 {
-	struct attr_link_create attr = {
-		.prog_fd = (uint32_t)s->prog_fd, .target_fd = (uint32_t)s->target_fd, .attach_type = s->attach_type,
-		.flags = s->flags,
-	};
+	struct attr_link_create attr;
 
+	memset(&attr, 0, sizeof(attr));  /* all of the union, whatever the compiler takes an initializer for */
+	attr.prog_fd = (uint32_t)s->prog_fd;
+	attr.target_fd = (uint32_t)s->target_fd;
+	attr.attach_type = s->attach_type;
+	attr.flags = s->flags;
 	switch (s->attach_type) {
 	case SYS_ATTACH_PERF_EVENT:
 		attr.perf_event.cookie = s->perf_event.cookie;

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* What old <linux/bpf.h> lack, under names of our own. */
 enum {
