@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from . import insn as op
 from .helpers import helper_name
@@ -20,31 +21,38 @@ _PSEUDO_NAMES = {op.PSEUDO_MAP_FD: "map fd", op.PSEUDO_MAP_VALUE: "map value", o
                  op.PSEUDO_FUNC: "function"}
 
 
-def disassemble(
-    text: bytes,
-    byteorder: str = "<",
-    comments: Mapping[int, str] | None = None,
-    labels: Mapping[int, str] | None = None,
-) -> str:
-    """Return a program as lines ``index: instruction``.
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What is known about a program besides its bytes; keys are indexes of instructions.
 
-    ``comments`` are put behind the instruction with that index; ``labels`` name the functions that begin there.
+    ``labels`` name the functions that begin there, ``sources`` are lines of the script, ``texts`` replace an
+    instruction that is completed at load time, ``comments`` stand behind it.
     """
-    insns = decode_insns(text, byteorder)
-    comments, labels = comments or {}, labels or {}
+
+    labels: Mapping[int, str] = field(default_factory=dict)
+    sources: Mapping[int, str] = field(default_factory=dict)
+    texts: Mapping[int, str] = field(default_factory=dict)
+    comments: Mapping[int, str] = field(default_factory=dict)
+
+
+def disassemble(text: bytes, byteorder: str = "<", notes: Notes | None = None) -> list[str]:
+    """Return a program as lines ``index: instruction  ; comment``, with its labels and source lines."""
+    insns, notes = decode_insns(text, byteorder), notes or Notes()
     lines, index = [], 0
     while index < len(insns):
-        if index in labels:
-            lines.append(f"{labels[index]}:")
+        if index in notes.labels:
+            lines.append(f"{notes.labels[index]}:")
+        if index in notes.sources:
+            lines.append(f"        ; {notes.sources[index]}")
         wide = insns[index].code == op.LD_IMM64 and index + 1 < len(insns)
-        body = format_insn(insns[index], insns[index + 1] if wide else None)
+        body = notes.texts.get(index) or format_insn(insns[index], insns[index + 1] if wide else None)
         target = jump_target(insns[index], index)
         if target is not None:
-            body += f" <{labels.get(target, target)}>"
-        comment = comments.get(index, "")
+            body += f" <{notes.labels.get(target, target)}>"
+        comment = notes.comments.get(index, "")
         lines.append(f"{index:6}: {body:<40} ; {comment}" if comment else f"{index:6}: {body}")
         index += 2 if wide else 1
-    return "\n".join(lines)
+    return lines
 
 
 def jump_target(insn: Insn, index: int) -> int | None:
