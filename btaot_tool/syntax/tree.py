@@ -308,6 +308,7 @@ class AttachPoint(Node):
     provider: str
     parts: list[str]
     name: str = ""  # of ``name = probe``
+    quoted: tuple[bool, ...] = ()  # for each part: a ``$`` in it was quoted and is a character
 
 
 @dataclass(eq=False, slots=True)

@@ -1,0 +1,241 @@
+"""Cut a script into top-level items, and the items into tokens.
+
+The top level of the language is no token language: an attach point is free text, a C definition is C.  So the
+items are found first, by their first word and their braces, and each is a list of tokens that the grammar judges on
+its own; an error in one therefore does not hide errors in the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .context import resolve_context
+from .lalr import Token
+
+KEYWORDS = frozenset(
+    "if else while for unroll break continue return let import sizeof offsetof typeinfo typeof comptime true false"
+    " struct union enum".split()
+)
+
+_LAYOUT = re.compile(r"(?:[ \t\r\n\f\v]+|//[^\n]*|/\*.*?\*/)*", re.S)
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(
+    r"""
+    (?P<SPACE>[ \t\r\n\f\v]+)
+  | (?P<COMMENT>//[^\n]*|/\*.*?\*/)
+  | (?P<NAME>[A-Za-z_][A-Za-z0-9_]*)
+  | (?P<VAR>\$[A-Za-z_][A-Za-z0-9_]*)
+  | (?P<PARAM>\$[0-9]+)
+  | (?P<MAP>@(?:[A-Za-z_][A-Za-z0-9_]*)?)
+  | (?P<NUMBER>[0-9][A-Za-z0-9_]*)
+  | (?P<STRING>"(?:[^"\\\n]|\\[^\n])*")
+  | (?P<OP><<=|>>=|\$\#|\.\.|->|\+\+|--|&&|\|\||<<|>>|[=!<>+\-*/%&|^]=|[-+*/%&|^~!<>=?:;,.(){}\[\]])
+    """,
+    re.S | re.X,
+)
+# name = provider, then text up to white space, comma, brace, or a slash before the first colon
+_ATTACH = re.compile(r'(?:[A-Za-z_]\w*\s*=\s*(?=[\w*]))?(?:"(?:[^"\\]|\\.)*"?|[^\s",{:/])*', re.S)
+_ATTACH_REST = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^\s",{])*', re.S)
+_DIRECTIVE = re.compile(r"#(?:[^\n\\]|\\\r?\n|\\)*")
+_C_HEAD = re.compile(r"(?:[\s\w*]|//[^\n]*|/\*.*?\*/|\([^{};]*\)|\[[^{};]*\])*", re.S)
+_C_PART = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|[{};]|.', re.S)
+_C_ATTRIBUTES = re.compile(r"(?:\s*__attribute__\s*\(\(.*?\)\))*", re.S)
+_C_TAIL = re.compile(
+    r"(?:(?!(?:struct|union|enum|typedef)\b)[\w*,\s]|\[[^\]]*\]|(?<=__attribute__)\s*\(\([^;{}]*?\)\))*;"
+)
+_C_WORDS = frozenset({"struct", "union", "enum", "typedef"})
+_BLOCK_WORDS = frozenset({"config", "macro", "fn"})
+
+
+@dataclass(slots=True)
+class Item:
+    """One top-level item."""
+
+    tokens: list[Token]
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Lexer:
+    """Cuts one text.  ``error(start, end, message, hint)`` is called for text that is no token."""
+
+    text: str
+    error: Callable[[int, int, str, str], None]
+    comments: list[tuple[int, int]] = field(default_factory=list)
+
+    def items(self) -> list[Item]:
+        """Return all items of the script."""
+        found = []
+        pos = self._skip(self._shebang())
+        while pos < len(self.text):
+            item = self._item(pos)
+            found.append(item)
+            pos = self._skip(item.end)
+        return found
+
+    def expression(self) -> list[Token]:
+        """Return the tokens of a text that is one expression."""
+        tokens: list[Token] = []
+        self._body(0, tokens, lambda _token, _depth: False)
+        return resolve_context(self.text, tokens)
+
+    # ---- top level
+
+    def _shebang(self) -> int:
+        pos = self._skip(0)
+        if self.text.startswith("#!", pos):
+            end = self.text.find("\n", pos)
+            return len(self.text) if end < 0 else end
+        return pos
+
+    def _item(self, pos: int) -> Item:
+        if self.text[pos] == "#":
+            return self._whole(pos, _end(_DIRECTIVE.match(self.text, pos), pos + 1))
+        match = _WORD.match(self.text, pos)
+        word = match.group() if match else ""
+        if word in _C_WORDS and (end := self._c_definition(pos + len(word))):
+            return self._whole(pos, end)
+        if word in _BLOCK_WORDS and not self.text.startswith(":", pos + len(word)):
+            return self._plain(pos, word, lambda token, depth: token == "}" and depth <= 0)
+        if word in ("import", "let"):
+            return self._plain(pos, word, lambda token, _depth: token in (";", ")", "STRING", "}"))
+        return self._probe(pos)
+
+    def _whole(self, pos: int, end: int) -> Item:
+        return Item([Token("C", pos, end)], pos, end)
+
+    def _plain(self, pos: int, word: str, stop: Callable[[str, int], bool]) -> Item:
+        tokens: list[Token] = []
+        end = self._body(pos, tokens, stop)
+        tokens[0] = tokens[0]._replace(type=word)
+        semicolon = _end(_LAYOUT.match(self.text, end), end)
+        if tokens[-1].type != ";" and self.text.startswith(";", semicolon):
+            end = semicolon + 1
+            tokens.append(Token(";", semicolon, end))
+        return Item(resolve_context(self.text, tokens), pos, end)
+
+    def _probe(self, pos: int) -> Item:
+        tokens: list[Token] = []
+        text, start = self.text, pos
+        while True:
+            end = self._attach_point(pos)
+            if end > pos:
+                tokens.append(Token("AP", pos, end))
+            pos = self._skip(end)
+            if not text.startswith(",", pos):
+                break
+            tokens.append(Token(",", pos, pos + 1))
+            pos = self._skip(pos + 1)
+        predicate = text.startswith("/", pos)
+        if predicate:
+            tokens.append(Token("PRED", pos, pos + 1))
+            pos += 1
+        end = self._body(pos, tokens, lambda token, depth: token == "}" and depth <= 0, predicate)
+        return Item(resolve_context(text, tokens), start, max(end, start + 1))
+
+    def _attach_point(self, pos: int) -> int:
+        end = _end(_ATTACH.match(self.text, pos), pos)
+        if self.text.startswith(":", end):
+            return _end(_ATTACH_REST.match(self.text, end), end)
+        return end
+
+    def _c_definition(self, pos: int) -> int:
+        """Return the end of the C definition whose first word ends here, 0 if it is an attach point."""
+        end = _end(_C_HEAD.match(self.text, pos), pos)
+        return self._c_end(end) if self.text[end : end + 1] in ("{", ";") else 0
+
+    def _c_end(self, pos: int) -> int:
+        """Return the end of C text: its semicolon, or the brace (and attributes) where there is none."""
+        depth = 0
+        text = self.text
+        while match := _C_PART.match(text, pos):
+            pos = match.end()
+            token = match.group()
+            if token == "{":
+                depth += 1
+            elif token == "}":
+                depth -= 1
+                if depth <= 0:
+                    tail = _C_TAIL.match(text, pos)
+                    return tail.end() if tail else _end(_C_ATTRIBUTES.match(text, pos), pos)
+            elif token == ";" and depth == 0:
+                return pos
+        return len(text)
+
+    # ---- tokens
+
+    def _skip(self, pos: int) -> int:
+        """Return the offset after white space and comments; note the comments."""
+        end = _end(_LAYOUT.match(self.text, pos), pos)
+        self.comments += [m.span() for m in _COMMENT.finditer(self.text, pos, end)]
+        if self.text.startswith("/*", end):
+            self.error(end, end + 2, "unterminated comment", "a comment that begins with /* ends with */")
+            return len(self.text)
+        return end
+
+    def _body(
+        self,
+        pos: int,
+        tokens: list[Token],
+        stop: Callable[[str, int], bool],
+        predicate: bool = False,
+        keywords: frozenset[str] = KEYWORDS,
+    ) -> int:
+        """Append tokens until ``stop(type, depth of braces)`` says that this was the last; return its end."""
+        text, match_at, depth, previous = self.text, _TOKEN.match, 0, ""
+        while pos < len(text):
+            match = match_at(text, pos)
+            if match is None:
+                pos = self._no_token(pos, tokens)
+                continue
+            start, pos = pos, match.end()
+            kind = match.lastgroup or ""
+            if kind == "SPACE":
+                continue
+            if kind == "COMMENT":
+                self.comments.append((start, pos))
+                continue
+            if kind == "NAME":
+                if previous not in (".", "->") and (word := match.group()) in keywords:
+                    kind = word
+            elif kind == "OP":
+                kind = match.group()
+                if kind == "{":
+                    depth += 1
+                elif kind == "}":
+                    depth -= 1
+                elif predicate and kind == "/" and text.startswith("{", _end(_LAYOUT.match(text, pos), pos)):
+                    kind, predicate = "PRED_END", False
+                elif kind == "/" and text.startswith("*", pos):
+                    pos = self._skip(start)
+                    continue
+            tokens.append(Token(kind, start, pos))
+            previous = kind
+            if stop(kind, depth):
+                break
+        return pos
+
+    def _no_token(self, pos: int, tokens: list[Token]) -> int:
+        """Report text that is no token, and go on after it."""
+        char = self.text[pos]
+        end = pos + 1
+        if char == '"':
+            end = _end(re.compile(r'"(?:[^"\\\n]|\\[^\n])*').match(self.text, pos), pos + 1)
+            self.error(pos, end, "unterminated string", "a string ends on the line on which it begins")
+            tokens.append(Token("STRING", pos, end))
+        elif char == "$":
+            self.error(pos, end, "expected identifier after '$'", "")
+            tokens.append(Token("VAR", pos, end))
+        elif char == "'":
+            self.error(pos, end, "unexpected character \"'\"", "strings are written in double quotes")
+        else:
+            self.error(pos, end, f"unexpected character {char!r}", "")
+        return end
+
+
+def _end(match: re.Match[str] | None, default: int) -> int:
+    return match.end() if match else default

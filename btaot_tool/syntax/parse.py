@@ -1,0 +1,120 @@
+"""The parser: from the text of a script to its tree."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+from ..diagnostics import Diagnostics, Source
+from . import tree
+from .build import Builder, CText
+from .errors import describe_failure
+from .lalr import Failure, Tables, Token, load_tables, run
+from .lexer import Item, Lexer
+
+_ORDER = {CText: "C definitions", list: "config", tree.Import: "root imports"}
+
+
+def parse(source: Source, diags: Diagnostics) -> tree.Program:
+    """Return the tree of a script; raise CompileError if it has syntax errors, after all that could be found."""
+    builder = Builder(source, diags)
+    lexer = Lexer(source.text, builder.error)
+    items = lexer.items()
+    program = tree.Program(builder.at(0, len(source.text)))
+    program.header = _header(source.text, lexer.comments, items)
+    c_parts: list[CText] = []
+    for item in items:
+        value = _parse_tokens(builder, "item", item.tokens)
+        _check_order(builder, program, value, item)
+        if isinstance(value, CText):
+            c_parts.append(value)
+        elif isinstance(value, list):
+            program.config += value
+        else:
+            _add(program, value)
+    program.c_text = _c_text(source.text, c_parts)
+    diags.check()
+    return program
+
+
+def parse_expression(source: Source, diags: Diagnostics) -> tree.Expr:
+    """Return the tree of a text that is one expression, as the value of a C macro is."""
+    builder = Builder(source, diags)
+    tokens = Lexer(source.text, builder.error).expression()
+    value = _parse_tokens(builder, "expr", tokens)
+    diags.check()
+    assert isinstance(value, tree.Expr)
+    return value
+
+
+@functools.cache
+def _tables() -> Tables:
+    return load_tables()
+
+
+def _parse_tokens(builder: Builder, start: str, tokens: list[Token]) -> Any:
+    try:
+        return run(_tables(), start, tokens, builder.reduce)
+    except Failure as failure:
+        _report(builder, tokens, failure)
+        return None
+
+
+def _report(builder: Builder, tokens: list[Token], failure: Failure) -> None:
+    end = len(builder.text)
+    token = tokens[failure.index] if failure.index < len(tokens) else Token("$END", end, end)
+    message, hint = describe_failure(builder.text, token, tokens[: failure.index], failure.expected)
+    builder.error(token.start, token.end, message, hint)
+
+
+def _check_order(builder: Builder, program: tree.Program, value: Any, item: Item) -> None:
+    what = _ORDER.get(type(value))
+    end = item.tokens[0].end if item.tokens else item.end
+    if what and (program.probes or program.subprogs or program.macros or program.map_decls):
+        builder.error(item.start, end, f"{what} must appear before probes and functions")
+    if isinstance(value, list) and program.config:
+        builder.error(item.start, end, "duplicate config block", "put all settings into one block")
+
+
+def _add(program: tree.Program, value: Any) -> None:
+    lists: dict[type, list[Any]] = {
+        tree.Import: program.imports,
+        tree.MapDecl: program.map_decls,
+        tree.Macro: program.macros,
+        tree.Subprog: program.subprogs,
+        tree.Probe: program.probes,
+    }
+    if value is not None:
+        lists[type(value)].append(value)
+
+
+def _c_text(text: str, parts: list[CText]) -> str:
+    """Return the C parts alone, each at its line and column."""
+    out: list[str] = []
+    pos = 0
+    for part in parts:
+        gap = text[pos : part.start]
+        line_start = gap.rfind("\n") + 1
+        out.append("\n" * gap.count("\n") + re.sub(r"[^\t]", " ", gap[line_start:]))
+        piece = text[part.start : part.end]
+        out.append(piece if piece.startswith("#") or piece.endswith(";") else piece + ";")
+        pos = part.end
+    return "".join(out).rstrip() + "\n" if parts else ""
+
+
+def _header(text: str, comments: list[tuple[int, int]], items: list[Item]) -> str:
+    """Return the comment at the top, without its marks: the first one, or the first run of line comments."""
+    limit = items[0].start if items else len(text)
+    lines: list[str] = []
+    last = -1
+    for start, end in comments:
+        if start >= limit or (last >= 0 and text[last:start].strip(" \t") != "\n"):
+            break
+        if text.startswith("/*", start):
+            if not lines:
+                lines = [re.sub(r"^\s*\*? ?", "", line) for line in text[start + 2 : end - 2].split("\n")]
+            break
+        lines.append(text[start + 2 : end].removeprefix(" "))
+        last = end
+    return "\n".join(line.rstrip() for line in lines).strip("\n")
