@@ -1,0 +1,23 @@
+/* x86_64.h - contract in ../arch.h.  Offsets are those of struct pt_regs, arch/x86/include/asm/ptrace.h, stable ABI of
+ * ptrace; the short names are the kernel's, the long ones those of assemblers (USDT argument specifications). */
+#ifndef BTAOT_ARCH_X86_64_H
+#define BTAOT_ARCH_X86_64_H
+
+#define ARCH_REGISTERS(X) \
+	X("r15", 0) X("r14", 8) X("r13", 16) X("r12", 24) X("bp", 32) X("bx", 40) X("r11", 48) X("r10", 56) \
+	X("r9", 64) X("r8", 72) X("ax", 80) X("cx", 88) X("dx", 96) X("si", 104) X("di", 112) X("orig_ax", 120) \
+	X("orig_rax", 120) X("ip", 128) X("pc", 128) X("cs", 136) X("flags", 144) X("sp", 152) X("ss", 160) \
+	X("rbp", 32) X("rbx", 40) X("rax", 80) X("rcx", 88) X("rdx", 96) X("rsi", 104) X("rdi", 112) X("rip", 128) \
+	X("eflags", 144) X("rsp", 152)
+
+#define ARCH_ARGUMENTS "di", "si", "dx", "cx", "r8", "r9"
+#define ARCH_SYSCALL_ARGUMENTS "di", "si", "dx", "r10", "r8", "r9"
+#define ARCH_RETURN_VALUE "ax"
+#define ARCH_PC "ip"
+#define ARCH_SP "sp"
+#define ARCH_FP "bp"
+#define ARCH_STACK_ARGUMENT 8   /* above the return address */
+#define ARCH_WATCH_MODES "rw,w,x"
+#define ARCH_WATCH_EXEC_LENGTH sizeof(long)
+
+#endif

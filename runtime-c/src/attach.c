@@ -1,0 +1,432 @@
+/* attach.c - from attach points to attached programs, and back.
+ *
+ * Expansion, policy for what the host lacks, order of attaching, the stop.  What is special to a probe type is in its
+ * provider_*.c; the table below is the only list of them.
+ *
+ * Stopping: perf events are disabled by ioctl, which is cheap; programs that cannot be disabled test `running` of the
+ * globals map.  Then a grace period makes sure that programs which had begun before have ended. */
+#define _GNU_SOURCE
+#include "attach.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "host.h"
+#include "providers.h"
+#include "sys_bpf.h"
+#include "util.h"
+
+static const struct provider *const providers[] = {
+	&provider_begin, &provider_end, &provider_self_signal, &provider_test, &provider_bench,
+	&provider_interval, &provider_profile,
+	&provider_tracepoint, &provider_raw_tracepoint,
+	&provider_uprobe, &provider_uretprobe,
+};
+
+const struct provider *provider_find(uint16_t kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(providers); i++)
+		if (providers[i]->kind == kind)
+			return providers[i];
+	return NULL;
+}
+
+/* ---- instances ---- */
+
+struct instance *instance_add(struct env *env, uint32_t attach)
+{
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	uint32_t count = env->instance_count;
+	struct instance *bigger, *inst;
+
+	if (!count || (count >= 16 && !(count & (count - 1)))) {  /* the room is a power of two */
+		bigger = arena_alloc((count ? count * 2 : 16) * sizeof(*bigger));
+		memcpy(bigger, env->instances, count * sizeof(*bigger));
+		env->instances = bigger;
+	}
+	inst = &env->instances[env->instance_count++];
+	inst->attach = attach;
+	inst->program = at->program;
+	inst->name = attach_str(env, at->text);
+	inst->target = attach_str(env, at->target);
+	inst->func = attach_str(env, at->name);
+	inst->prog_fd = -1;
+	return inst;
+}
+
+void instance_add_fd(struct instance *inst, int fd)
+{
+	uint32_t count = inst->fd_count;
+	int *bigger;
+
+	if (!(count & (count - 1))) {  /* 0 or a power of two: the room is used up */
+		bigger = arena_alloc((count ? count * 2 : 1) * sizeof(*bigger));
+		if (count)
+			memcpy(bigger, inst->fds, count * sizeof(*bigger));
+		inst->fds = bigger;
+	}
+	inst->fds[inst->fd_count++] = fd;
+}
+
+/* ---- shared by providers ---- */
+
+int expand_as_written(struct env *env, uint32_t attach)
+{
+	instance_add(env, attach);
+	return 0;
+}
+
+int resolve_registers(struct env *env, const struct instance *inst, const struct btaot_symbol *sym, struct ctx_value *out)
+{
+	const char *name = attach_str(env, sym->a);
+	int offset = arch_symbol_offset(name);
+
+	(void)inst;
+	if (offset < 0)
+		return offset;
+	out->offset = offset;
+	out->size = sizeof(long);
+	if (sym->kind == BTAOT_SYMBOL_KIND_REG)
+		return 0;
+	if (sym->kind != BTAOT_SYMBOL_KIND_CTX_OFFSET || strncmp(name, "sarg", 4))
+		return -EINVAL;
+	out->constant = (uint64_t)arch_stack_argument((unsigned int)atoi(name + 4));
+	return 0;
+}
+
+int resolve_words(struct env *env, const struct instance *inst, const struct btaot_symbol *sym, struct ctx_value *out)
+{
+	const char *name = attach_str(env, sym->a);
+	unsigned long n;
+	char *end;
+
+	(void)inst;
+	if (sym->kind == BTAOT_SYMBOL_KIND_CTX_LSHIFT || sym->kind == BTAOT_SYMBOL_KIND_CTX_FORM)
+		return 0;  /* 8 bytes, inline */
+	if (strncmp(name, "arg", 3))
+		return -ENOENT;
+	n = strtoul(name + 3, &end, 10);
+	if (end == name + 3 || *end || n > 63)
+		return -ENOENT;
+	out->offset = (int32_t)(8 * n);
+	out->size = 8;
+	out->constant = sym->kind == BTAOT_SYMBOL_KIND_CTX_SIZE ? 8 : 8 * n;
+	return 0;
+}
+
+/* ---- messages by policy ---- */
+
+int attach_explain(struct env *env, int ret, const char *fmt, ...)
+{
+	struct host *host = host_get(env);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&host->why, fmt, ap) < 0)
+		host->why = NULL;
+	va_end(ap);
+	return ret;
+}
+
+static void __attribute__((format(printf, 2, 3))) report(struct env *env, const char *fmt, ...)
+{
+	va_list ap;
+	char text[1024];
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (env->cfg.missing_probes == MISSING_ERROR)
+		err("%s", text);
+	else if (env->cfg.missing_probes == MISSING_WARN)
+		warn("%s", text);
+}
+
+/* Print what attach_explain() noted. */
+static bool report_why(struct env *env)
+{
+	struct host *host = host_get(env);
+	bool known = host->why != NULL;
+
+	if (known)
+		report(env, "%s", host->why);
+	free(host->why);
+	host->why = NULL;
+	return known;
+}
+
+static const char *errno_hint(int error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		return " (it needs root, or CAP_BPF and CAP_PERFMON; kernel lockdown may forbid it, too)";
+	case EMFILE:
+		return " (raise the limit with ulimit -n)";
+	default:
+		return "";
+	}
+}
+
+/* ---- expansion ---- */
+
+/* Nothing on this host matches an attach point that has no wildcard.  Returns -ENOENT if that is an error. */
+static int report_no_match(struct env *env, const struct btaot_attach *at, const struct provider *provider)
+{
+	const char *target = attach_str(env, at->target), *name = attach_str(env, at->name);
+
+	if (at->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
+		return 0;
+	report_why(env);
+	if (at->flags & BTAOT_ATTACH_FLAG_WILDCARD)
+		return 0;  /* one of several attach points may match nothing */
+	report(env, "No matches for %s %s%s%s.%s", provider->name, target, *target ? ":" : "", name,
+	       env->cfg.missing_probes == MISSING_WARN ? " Skipping." : "");
+	return env->cfg.missing_probes == MISSING_ERROR ? -ENOENT : 0;
+}
+
+static int expand_one(struct env *env, uint32_t attach)
+{
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	const struct provider *provider = provider_find(at->kind);
+	uint32_t before = env->instance_count;
+	int ret;
+
+	if (!provider) {
+		err("%s: this runtime cannot attach probes of this type", attach_str(env, at->text));
+		return -ENOTSUP;
+	}
+	ret = provider->expand(env, attach);
+	if (ret && ret != -ENOENT) {
+		if (!report_why(env))
+			report(env, "%s: %s", attach_str(env, at->text), strerror(-ret));
+		return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
+	}
+	return env->instance_count == before ? report_no_match(env, at, provider) : 0;
+}
+
+/* Every block of the script needs an attach point; blocks are known by their line. */
+static int check_blocks(struct env *env)
+{
+	bool failed = false, live;
+	uint32_t a, i, line;
+
+	for (a = 0; a < env->payload.attach_count; a++) {
+		line = env->payload.programs[env->payload.attaches[a].program].line;
+		if (a && line == env->payload.programs[env->payload.attaches[a - 1].program].line)
+			continue;
+		for (live = false, i = 0; i < env->instance_count && !live; i++)
+			live = env->payload.programs[env->instances[i].program].line == line;
+		if (live || (env->payload.attaches[a].flags & BTAOT_ATTACH_FLAG_OPTIONAL))
+			continue;
+		failed = true;
+		report(env, "%s: Probe has no valid attach points.%s", attach_str(env, env->payload.attaches[a].text),
+		       env->cfg.missing_probes == MISSING_ERROR ?
+		       " If this is expected, set the 'missing_probes' config variable to 'warn'." :
+		       " It is being removed which may cause issues with program behavior.");
+	}
+	return failed && env->cfg.missing_probes == MISSING_ERROR ? -ENOENT : 0;
+}
+
+static int check_limits(struct env *env)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < env->instance_count; i++)  /* those of one multi-link count once */
+		count += !env->instances[i].multi || !i || !env->instances[i - 1].multi ||
+			 env->instances[i].attach != env->instances[i - 1].attach;
+	if (!count) {
+		err("No probes to attach");
+		return -ENOENT;
+	}
+	if (count <= env->cfg.max_probes)
+		return 0;
+	err("Can't attach to %llu probes because it exceeds the current limit of %llu probes.\n"
+	    "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high "
+	    "number of probes attached can cause your system to crash.",
+	    (unsigned long long)count, (unsigned long long)env->cfg.max_probes);
+	return -E2BIG;
+}
+
+int attach_expand(struct env *env)
+{
+	bool failed = false;
+	int ret;
+
+	host_get(env);
+	for (uint32_t i = 0; i < env->payload.attach_count; i++)
+		failed |= expand_one(env, i) < 0;
+	if (failed)
+		return -ENOENT;
+	ret = check_blocks(env);
+	return ret ? ret : check_limits(env);
+}
+
+/* ---- attaching ---- */
+
+/* Some events run programs in the order in which they were attached, others in reverse.  As bpftrace does, attach the
+ * former forwards and then the others backwards, so that blocks run in the order of the script. */
+static bool runs_in_reverse(uint16_t kind)
+{
+	switch (kind) {
+	case BTAOT_PROBE_KIND_KPROBE:
+	case BTAOT_PROBE_KIND_UPROBE:
+	case BTAOT_PROBE_KIND_URETPROBE:
+	case BTAOT_PROBE_KIND_USDT:
+	case BTAOT_PROBE_KIND_FENTRY:
+	case BTAOT_PROBE_KIND_FEXIT:
+	case BTAOT_PROBE_KIND_ITER:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Report a failure and mark the instance; an error if the policy says so. */
+static int attach_failed(struct env *env, struct instance *inst, int ret)
+{
+	if (!report_why(env))
+		report(env, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret));
+	inst->missing = true;
+	if (attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
+		return 0;
+	report(env, "Unable to attach probe: %s.%s", inst->name, env->cfg.missing_probes == MISSING_ERROR ?
+	       " If this is expected, set the 'missing_probes' config variable to 'warn'." : " Skipping.");
+	return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
+}
+
+/* Attach instances [first, end), which share attach point and program, by one link. */
+static int attach_group(struct env *env, const struct provider *provider, uint32_t first, uint32_t end)
+{
+	struct instance **group = malloc((end - first) * sizeof(struct instance *));
+	uint32_t i;
+	int ret;
+
+	if (!group)
+		return -ENOMEM;
+	for (i = first; i < end; i++)
+		group[i - first] = &env->instances[i];
+	ret = provider->attach_multi(env, group, end - first);
+	free(group);
+	if (ret < 0) {
+		ret = attach_failed(env, &env->instances[first], ret);
+		for (i = first; i < end; i++)
+			env->instances[i].missing = true;
+	}
+	return ret;
+}
+
+/* Whether two neighbours belong to the same multi-link. */
+static bool same_group(const struct instance *a, const struct instance *b)
+{
+	return a->multi && b->multi && a->attach == b->attach && a->prog_fd == b->prog_fd;
+}
+
+static int attach_range(struct env *env, uint32_t first, uint32_t end)
+{
+	struct instance *inst = &env->instances[first];
+	const struct provider *provider = provider_find(attach_of(env, inst)->kind);
+	int ret;
+
+	if (!provider->attach || inst->missing || inst->prog_fd < 0)
+		return 0;
+	if (inst->multi && provider->attach_multi)
+		return attach_group(env, provider, first, end);
+	ret = provider->attach(env, inst, first);
+	return ret < 0 ? attach_failed(env, inst, ret) : 0;
+}
+
+int attach_all(struct env *env)
+{
+	uint32_t first, end;
+	int ret = 0;
+
+	for (first = 0; first < env->instance_count && !ret; first = end) {
+		for (end = first + 1; end < env->instance_count && same_group(&env->instances[end - 1], &env->instances[end]);)
+			end++;
+		if (!runs_in_reverse(attach_of(env, &env->instances[first])->kind))
+			ret = attach_range(env, first, end);
+	}
+	for (end = env->instance_count; end && !ret; end = first) {
+		for (first = end - 1; first && same_group(&env->instances[first - 1], &env->instances[first]);)
+			first--;
+		if (runs_in_reverse(attach_of(env, &env->instances[first])->kind))
+			ret = attach_range(env, first, end);
+	}
+	if (!ret && !attach_count(env)) {
+		err("Attachment failed for all probes.");
+		ret = -ENOENT;
+	}
+	return ret;
+}
+
+uint32_t attach_count(const struct env *env)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < env->instance_count; i++)
+		count += !env->instances[i].missing;
+	return count;
+}
+
+/* ---- stopping ---- */
+
+/* Wait until programs that had begun have ended: they run inside RCU read-side sections. */
+static void wait_for_programs(void)
+{
+	enum { MEMBARRIER_GLOBAL = 1 };
+
+	syscall(SYS_membarrier, MEMBARRIER_GLOBAL, 0, 0);
+}
+
+void attach_disable_all(struct env *env)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < env->instance_count; i++) {
+		struct instance *inst = &env->instances[i];
+		const struct provider *provider = provider_find(attach_of(env, inst)->kind);
+
+		if (!inst->fd_count)
+			continue;
+		any = true;
+		if (provider->disable)
+			provider->disable(env, inst);
+	}
+	if (any)
+		wait_for_programs();
+}
+
+void attach_close_all(struct env *env)
+{
+	for (uint32_t i = 0; i < env->instance_count; i++) {
+		struct instance *inst = &env->instances[i];
+
+		while (inst->fd_count)
+			close(inst->fds[--inst->fd_count]);
+	}
+}
+
+int attach_run(struct env *env, uint16_t kind, const char *name)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < env->instance_count && !ret; i++) {
+		const struct instance *inst = &env->instances[i];
+
+		if (attach_of(env, inst)->kind != kind || inst->prog_fd < 0)
+			continue;
+		if (name && strcmp(inst->func, name) && strcmp(inst->target, name))
+			continue;
+		ret = bpf_prog_test_run(inst->prog_fd, NULL, 0, NULL);
+		if (ret < 0)
+			err("%s: cannot run: %s", inst->name, strerror(-ret));
+	}
+	return ret;
+}

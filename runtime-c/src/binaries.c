@@ -1,0 +1,231 @@
+/* binaries.c - which file a script means by "bash", "libc", "./a.out" or "/usr/bin/p*".
+ *
+ * The order is bpftrace's: a name that begins with "lib" is first looked up as a library (ld.so.cache, then the standard
+ * directories), then the name itself as a path, then in the directories of PATH.  Only ELF files count: executables need
+ * the x bit, shared objects do not.  With a target process in another mount namespace every path is taken below
+ * /proc/PID/root.  Nothing here depends on the kernel's version. */
+#define _GNU_SOURCE
+#include "binaries.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "util.h"
+
+static const char *const library_dirs[] = {
+	"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib",
+#if defined(__x86_64__)
+	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
+#elif defined(__aarch64__)
+	"/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
+#endif
+};
+
+/* Read the first bytes of an ELF file; 0 if it can be probed. */
+static int read_head(const char *path, unsigned char head[20])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, head, 20);
+	close(fd);
+	return n == 20 && !memcmp(head, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
+}
+
+static bool is_binary(const char *path)
+{
+	unsigned char head[20];
+	struct stat st;
+	unsigned int type;
+
+	if (read_head(path, head))
+		return false;
+	type = head[EI_DATA] == ELFDATA2LSB ? head[16] | head[17] << 8 : head[17] | head[16] << 8;
+	return type == ET_DYN || (type == ET_EXEC && !stat(path, &st) && (st.st_mode & S_IXUSR));
+}
+
+/* A library of the class and machine of this program: what "libc" means where several are installed. */
+static bool is_native(const char *path)
+{
+	unsigned char head[20], own[20];
+
+	return !read_head(path, head) && !read_head("/proc/self/exe", own) && head[EI_CLASS] == own[EI_CLASS] &&
+	       !memcmp(head + 18, own + 18, 2);
+}
+
+/* Below another root the path is checked later. */
+static bool is_any(const char *path)
+{
+	return *path == '/';
+}
+
+/* "/proc/PID/root" if that process sees other mounts than we do, else "". */
+static const char *root_of(pid_t pid, char buf[64])
+{
+	struct stat ours, theirs;
+
+	buf[0] = 0;
+	if (pid <= 0)
+		return buf;
+	snprintf(buf, 64, "/proc/%d/ns/mnt", pid);
+	if (stat("/proc/self/ns/mnt", &ours) || stat(buf, &theirs) || (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev))
+		buf[0] = 0;
+	else
+		snprintf(buf, 64, "/proc/%d/root", pid);
+	return buf;
+}
+
+/* Hand a path on if it is a binary. */
+static int offer(const char *root, const char *path, int (*found)(void *arg, const char *path), void *arg)
+{
+	char full[PATH_MAX];
+
+	if (*root && strncmp(path, root, strlen(root)))
+		snprintf(full, sizeof(full), "%s%s%s", root, *path == '/' ? "" : "/", path);
+	else
+		snprintf(full, sizeof(full), "%s", path);
+	return is_binary(full) ? found(arg, full) : 0;
+}
+
+static int offer_pattern(const char *root, const char *pattern, int (*found)(void *arg, const char *path), void *arg)
+{
+	char full[PATH_MAX];
+	glob_t matches;
+	int ret = 0;
+
+	if (!strpbrk(pattern, "*?["))
+		return offer(root, pattern, found, arg);
+	snprintf(full, sizeof(full), "%s%s%s", root, *root && *pattern != '/' ? "/" : "", pattern);
+	if (glob(full, 0, NULL, &matches))
+		return 0;
+	for (size_t i = 0; i < matches.gl_pathc && !ret; i++)
+		ret = offer(root, matches.gl_pathv[i], found, arg);
+	globfree(&matches);
+	return ret;
+}
+
+static const char *find_library(const char *root, const char *name, char path[PATH_MAX])
+{
+	const char *hit = NULL;
+	char *cache;
+	ssize_t size;
+	glob_t matches;
+
+	snprintf(path, PATH_MAX, "%s/etc/ld.so.cache", root);
+	size = host_read_file(AT_FDCWD, path, &cache);
+	if (size >= 0) {
+		hit = ld_cache_find(cache, (size_t)size, name, *root ? is_any : is_native);
+		if (hit)
+			snprintf(path, PATH_MAX, "%s", hit);
+		free(cache);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(library_dirs) && !hit; i++) {
+		snprintf(path, PATH_MAX, "%s%s/%s.so*", root, library_dirs[i], name);
+		if (strstr(name, ".so"))
+			snprintf(path, PATH_MAX, "%s%s/%s*", root, library_dirs[i], name);
+		if (glob(path, 0, NULL, &matches))
+			continue;
+		for (size_t k = 0; k < matches.gl_pathc && !hit; k++)
+			if (is_native(matches.gl_pathv[k]))
+				hit = memmove(path, matches.gl_pathv[k], strlen(matches.gl_pathv[k]) + 1);
+		globfree(&matches);
+	}
+	return hit ? path : NULL;
+}
+
+/* PATH of the process whose mounts are used, else our own. */
+static char *search_path(const char *root, pid_t pid)
+{
+	const char *own = getenv("PATH");
+	char name[64], *data, *p, *copy = NULL;
+	ssize_t size;
+
+	if (!*root)
+		return strdup(own ? own : "");
+	snprintf(name, sizeof(name), "/proc/%d/environ", pid);
+	size = host_read_file(AT_FDCWD, name, &data);
+	if (size < 0)
+		return strdup("");
+	for (p = data; p < data + size; p += strlen(p) + 1)
+		if (!strncmp(p, "PATH=", 5))
+			copy = strdup(p + 5);
+	free(data);
+	return copy ? copy : strdup("");
+}
+
+static int search_in_path(const char *root, const char *target, pid_t pid,
+			  int (*found)(void *arg, const char *path), void *arg)
+{
+	char *dirs = search_path(root, pid), *save = NULL, *dir, path[PATH_MAX];
+	int ret = 0;
+
+	if (!dirs)
+		return -ENOMEM;
+	for (dir = strtok_r(dirs, ":", &save); dir && !ret; dir = strtok_r(NULL, ":", &save)) {
+		snprintf(path, sizeof(path), "%s/%s", dir, target);
+		ret = offer_pattern(root, path, found, arg);
+	}
+	free(dirs);
+	return ret;
+}
+
+/* The files that a process has mapped executable, each once. */
+static int mapped_files(const char *root, pid_t pid, int (*found)(void *arg, const char *path), void *arg)
+{
+	char name[64], *maps, *line, *save = NULL, *path, last[PATH_MAX] = "";
+	ssize_t size;
+	int ret = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+	size = host_read_file(AT_FDCWD, name, &maps);
+	if (size < 0)
+		return (int)size;
+	for (line = strtok_r(maps, "\n", &save); line && !ret; line = strtok_r(NULL, "\n", &save)) {
+		path = strchr(line, '/');
+		if (!path || !strchr(line, ' ') || strchr(line, ' ')[3] != 'x' || !strcmp(path, last))
+			continue;
+		snprintf(last, sizeof(last), "%s", path);
+		ret = offer(root, path, found, arg);
+	}
+	free(maps);
+	return ret;
+}
+
+int binaries_find(const char *target, pid_t pid, int (*found)(void *arg, const char *path), void *arg)
+{
+	char root_buf[64], path[PATH_MAX], link[64];
+	const char *root = root_of(pid, root_buf), *library;
+	ssize_t n;
+	int ret;
+
+	if (pid > 0 && !*target) {
+		snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+		n = readlink(link, path, sizeof(path) - 1);
+		if (n < 0)
+			return -errno;
+		path[n] = 0;
+		return offer(root, path, found, arg);
+	}
+	if (pid > 0 && !strcmp(target, "*"))
+		return mapped_files(root, pid, found, arg);
+	if (!strncmp(target, "lib", 3) && !strpbrk(target, "*?[/")) {
+		library = find_library(root, target, path);
+		if (library)
+			return offer(root, library, found, arg);
+	}
+	ret = offer_pattern(root, target, found, arg);
+	if (!ret && !strchr(target, '/'))
+		ret = search_in_path(root, target, pid, found, arg);
+	return ret;
+}

@@ -1,0 +1,78 @@
+/* provider_raw_tracepoint.c - tracepoints by their arguments instead of their layout (BPF_RAW_TRACEPOINT_OPEN, 4.17).
+ *
+ * The kernel looks the name up itself, so expansion reads the host only for wildcards; a name that it does not know
+ * shows when attaching.  The context is an array of u64, one per argument. */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <string.h>
+
+#include "providers.h"
+#include "sys_bpf.h"
+#include "tracefs.h"
+#include "util.h"
+
+struct expansion {
+	struct env *env;
+	uint32_t attach, first;
+};
+
+static void add(struct env *env, uint32_t attach, const char *module, const char *event)
+{
+	struct instance *inst = instance_add(env, attach);
+
+	inst->target = module;
+	inst->func = arena_strdup(event);
+	inst->name = arena_printf("rawtracepoint:%s:%s", module, event);
+}
+
+static int add_event(void *arg, const char *category, const char *event)
+{
+	struct expansion *x = arg;
+
+	if (!strcmp(category, "syscalls"))
+		return 0;  /* made of raw_syscalls by ftrace: no tracepoints of their own */
+	for (uint32_t i = x->first; i < x->env->instance_count; i++)
+		if (!strcmp(x->env->instances[i].func, event))
+			return 0;
+	add(x->env, x->attach, "vmlinux", event);
+	return 0;
+}
+
+static int expand_raw_tracepoint(struct env *env, uint32_t attach)
+{
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	const char *module = attach_str(env, at->target), *event = attach_str(env, at->name);
+	struct expansion x = { env, attach, env->instance_count };
+	int ret;
+
+	if (!strpbrk(event, "*?[")) {
+		add(env, attach, *module && !strpbrk(module, "*?[") ? module : "vmlinux", event);
+		return 0;
+	}
+	ret = tracefs_events(env, "*", event, add_event, &x);
+	return ret ? attach_explain(env, ret, "cannot list tracepoints in tracefs: %s", strerror(-ret)) : 0;
+}
+
+static int attach_raw_tracepoint(struct env *env, struct instance *inst, uint64_t cookie)
+{
+	int fd = bpf_raw_tracepoint_open(inst->func, inst->prog_fd);
+
+	(void)cookie;
+	if (fd == -ENOENT)
+		return attach_explain(env, fd, "Probe does not exist: %s", inst->name);
+	if (fd == -EINVAL)
+		return attach_explain(env, fd, "%s has fewer arguments than the program reads", inst->name);
+	if (fd < 0)
+		return fd;
+	instance_add_fd(inst, fd);
+	return 0;
+}
+
+const struct provider provider_raw_tracepoint = {
+	.kind = BTAOT_PROBE_KIND_RAW_TRACEPOINT,
+	.name = "rawtracepoint",
+	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+	.expand = expand_raw_tracepoint,
+	.resolve = resolve_words,
+	.attach = attach_raw_tracepoint,
+};

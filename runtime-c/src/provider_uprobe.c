@@ -1,0 +1,263 @@
+/* provider_uprobe.c - uprobe and uretprobe: user functions, found by symbol, offset or address in the binary's file.
+ *
+ * attach.target is the binary as written (binaries.c finds it), attach.name the function (may have wildcards), attach.value
+ * the offset in it, or the virtual address if there is no name.  One probe is a perf event of the uprobe PMU (4.17);
+ * the matches of a wildcard share one uprobe_multi link per file where the kernel has it (6.6), which also takes the
+ * program's expected attach type, so that this is decided before loading. */
+#include <elf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binaries.h"
+#include "elf_file.h"
+#include "host.h"
+#include "perf.h"
+#include "providers.h"
+#include "sys_bpf.h"
+#include "util.h"
+
+struct expansion {
+	struct env *env;
+	uint32_t attach;
+	bool wildcard;          /* in the name of the function */
+	bool all_files;         /* the target is a pattern: every file, not the first only */
+	uint32_t files;
+	const char *path;
+	struct elf_file elf;
+	/* matches in the current file */
+	struct match *matches;
+	size_t count, room;
+	uint64_t best_size;
+};
+
+struct match {
+	char *name;
+	uint64_t address, size;
+};
+
+static bool is_function(const struct elf_symbol *symbol, bool wildcard)
+{
+	return symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC || (!wildcard && symbol->type == STT_OBJECT);
+}
+
+static int add_match(struct expansion *x, const struct elf_symbol *symbol)
+{
+	struct match *bigger;
+
+	if (x->count == x->room) {
+		x->room = x->room ? x->room * 2 : 64;
+		bigger = realloc(x->matches, x->room * sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		x->matches = bigger;
+	}
+	x->matches[x->count].name = arena_strdup(symbol->name);
+	x->matches[x->count].address = symbol->value;
+	x->matches[x->count++].size = symbol->size;
+	return 0;
+}
+
+static int visit_symbol(void *arg, const struct elf_symbol *symbol)
+{
+	struct expansion *x = arg;
+	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
+	const char *name = attach_str(x->env, at->name);
+
+	if (!is_function(symbol, x->wildcard))
+		return 0;
+	if (x->wildcard)
+		return glob_match(name, symbol->name) ? add_match(x, symbol) : 0;
+	return strcmp(name, symbol->name) ? 0 : add_match(x, symbol) ? -ENOMEM : 1;
+}
+
+static int compare_matches(const void *a, const void *b)
+{
+	return strcmp(((const struct match *)a)->name, ((const struct match *)b)->name);
+}
+
+static const char *kind_name(const struct btaot_attach *at)
+{
+	return at->kind == BTAOT_PROBE_KIND_URETPROBE ? "uretprobe" : "uprobe";
+}
+
+static void add_instance(struct expansion *x, const char *func, uint64_t offset)
+{
+	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
+	const char *ns = attach_str(x->env, at->ns), *colon = *ns ? ":" : "";
+	struct instance *inst = instance_add(x->env, x->attach);
+
+	inst->target = x->path;
+	inst->func = func;
+	inst->address = offset;
+	inst->multi = x->wildcard && host_has_multi(x->env, true);
+	if (!*func)
+		inst->name = arena_printf("%s:%s%s%s:%llu", kind_name(at), x->path, colon, ns, (unsigned long long)at->value);
+	else if (at->value)
+		inst->name = arena_printf("%s:%s%s%s:%s+%llu", kind_name(at), x->path, colon, ns, func,
+					  (unsigned long long)at->value);
+	else
+		inst->name = arena_printf("%s:%s%s%s:%s", kind_name(at), x->path, colon, ns, func);
+}
+
+static int add_by_address(struct expansion *x)
+{
+	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
+	uint64_t offset;
+
+	if (!elf_address_to_offset(&x->elf, at->value, true, &offset))
+		return attach_explain(x->env, -ENOENT, "Could not resolve address: %s:0x%llx", x->path,
+				      (unsigned long long)at->value);
+	add_instance(x, "", offset);
+	return 0;
+}
+
+static int add_by_name(struct expansion *x)
+{
+	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
+	const struct match *m;
+	uint64_t offset;
+	int ret = elf_symbols(&x->elf, visit_symbol, x);
+
+	if (ret < 0)
+		return ret;
+	qsort(x->matches, x->count, sizeof(*x->matches), compare_matches);
+	for (m = x->matches; m < x->matches + x->count; m++) {
+		if (m > x->matches && !strcmp(m->name, m[-1].name))
+			continue;  /* in .dynsym and in .symtab */
+		if (!elf_address_to_offset(&x->elf, m->address, false, &offset))
+			continue;
+		if (at->value && at->value >= m->size) {
+			attach_explain(x->env, -ERANGE, "Offset outside the function bounds ('%s' size is %llu)", m->name,
+				       (unsigned long long)m->size);
+			continue;
+		}
+		add_instance(x, m->name, offset + at->value);
+	}
+	return 0;
+}
+
+/* One file: 1 to stop looking for more. */
+static int expand_file(void *arg, const char *path)
+{
+	struct expansion *x = arg;
+	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
+	int ret = elf_map(&x->elf, path);
+
+	if (ret)
+		return x->all_files ? 0 : attach_explain(x->env, ret, "cannot read %s: %s", path, strerror(-ret));
+	x->files++;
+	x->path = arena_strdup(path);
+	x->count = 0;
+	ret = *attach_str(x->env, at->name) ? add_by_name(x) : add_by_address(x);
+	elf_unmap(&x->elf);
+	return ret < 0 ? ret : !x->all_files;
+}
+
+static int expand_uprobe(struct env *env, uint32_t attach)
+{
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	const char *target = attach_str(env, at->target);
+	struct expansion x = {
+		.env = env, .attach = attach,
+		.wildcard = strpbrk(attach_str(env, at->name), "*?[") != NULL,
+		.all_files = strpbrk(target, "*?[") != NULL,
+	};
+	int ret = binaries_find(target, host_target_pid(env), expand_file, &x);
+
+	free(x.matches);
+	if (!x.files && ret >= 0)
+		attach_explain(env, -ENOENT, "%s target file '%s' does not exist or is not executable", kind_name(at), target);
+	return ret < 0 && ret != -ENOENT ? ret : 0;
+}
+
+static int prepare_uprobe(struct env *env, const struct instance *inst, struct load_extra *extra)
+{
+	(void)env;
+	if (inst->multi)
+		extra->expected_attach_type = SYS_ATTACH_UPROBE_MULTI;
+	return 0;
+}
+
+static int attach_uprobe(struct env *env, struct instance *inst, uint64_t cookie)
+{
+	int retbit, pmu = host_probe_pmu(env, true, &retbit), fd;
+	bool returns = attach_of(env, inst)->kind == BTAOT_PROBE_KIND_URETPROBE;
+	pid_t pid = host_target_pid(env);
+	struct perf_event_attr attr = {
+		.type = (uint32_t)pmu, .config = returns ? 1ull << retbit : 0, .sample_period = 1,
+		.config1 = (uintptr_t)inst->target, .config2 = inst->address,
+	};
+
+	if (pmu < 0)
+		return attach_explain(env, pmu, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS)");
+	fd = perf_open(&attr, pid > 0 ? pid : -1, pid > 0 ? -1 : host_next_cpu(env, 0));
+	return fd < 0 ? fd : perf_attach(env, inst, fd, cookie);
+}
+
+/* Siblings come sorted by file: one link for each file. */
+static int attach_file(struct env *env, struct instance **insts, uint32_t count)
+{
+	bool returns = attach_of(env, insts[0])->kind == BTAOT_PROBE_KIND_URETPROBE;
+	uint64_t *offsets = malloc(count * sizeof(*offsets)), *cookies = malloc(count * sizeof(*cookies));
+	struct link_spec link = { .prog_fd = insts[0]->prog_fd, .attach_type = SYS_ATTACH_UPROBE_MULTI };
+	int fd = -ENOMEM;
+
+	if (offsets && cookies) {
+		for (uint32_t i = 0; i < count; i++) {
+			offsets[i] = insts[i]->address;
+			cookies[i] = (uint64_t)(insts[i] - env->instances);
+		}
+		link.uprobe_multi.path = insts[0]->target;
+		link.uprobe_multi.offsets = offsets;
+		link.uprobe_multi.cookies = cookies;
+		link.uprobe_multi.count = count;
+		link.uprobe_multi.flags = returns ? SYS_F_UPROBE_MULTI_RETURN : 0;
+		link.uprobe_multi.pid = host_target_pid(env);
+		fd = bpf_link_new(&link);
+	}
+	free(offsets);
+	free(cookies);
+	if (fd < 0)
+		return fd;
+	instance_add_fd(insts[0], fd);
+	return 0;
+}
+
+static int attach_uprobe_multi(struct env *env, struct instance **insts, uint32_t count)
+{
+	uint32_t first, end;
+	int ret = 0;
+
+	for (first = 0; first < count && !ret; first = end) {
+		for (end = first + 1; end < count && insts[end]->target == insts[first]->target;)
+			end++;
+		ret = attach_file(env, insts + first, end - first);
+	}
+	return ret;
+}
+
+const struct provider provider_uprobe = {
+	.kind = BTAOT_PROBE_KIND_UPROBE,
+	.name = "uprobe",
+	.prog_type = BPF_PROG_TYPE_KPROBE,
+	.expand = expand_uprobe,
+	.resolve = resolve_registers,
+	.prepare_load = prepare_uprobe,
+	.attach = attach_uprobe,
+	.attach_multi = attach_uprobe_multi,
+	.disable = perf_disable,
+};
+
+const struct provider provider_uretprobe = {
+	.kind = BTAOT_PROBE_KIND_URETPROBE,
+	.name = "uretprobe",
+	.prog_type = BPF_PROG_TYPE_KPROBE,
+	.expand = expand_uprobe,
+	.resolve = resolve_registers,
+	.prepare_load = prepare_uprobe,
+	.attach = attach_uprobe,
+	.attach_multi = attach_uprobe_multi,
+	.disable = perf_disable,
+};

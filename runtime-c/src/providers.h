@@ -1,0 +1,35 @@
+/* providers.h - the providers of this runtime and what they share.  To add one: its file, a line here and in attach.c. */
+#ifndef BTAOT_PROVIDERS_H
+#define BTAOT_PROVIDERS_H
+
+#include "attach.h"
+
+extern const struct provider provider_begin, provider_end, provider_self_signal, provider_test, provider_bench;
+extern const struct provider provider_interval, provider_profile;
+extern const struct provider provider_tracepoint, provider_raw_tracepoint;
+extern const struct provider provider_uprobe, provider_uretprobe;
+
+/* Explain a failure in words; printed before "Unable to attach probe" or "No matches", as an error or a warning as
+ * missing_probes says.  Returns `ret`. */
+int attach_explain(struct env *env, int ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The attach point of an instance and its strings. */
+static inline const struct btaot_attach *attach_of(const struct env *env, const struct instance *inst)
+{
+	return &env->payload.attaches[inst->attach];
+}
+
+static inline const char *attach_str(const struct env *env, uint32_t ref)
+{
+	return payload_str(&env->payload, ref);
+}
+
+/* provider->expand for attach points that need no look at the host. */
+int expand_as_written(struct env *env, uint32_t attach);
+/* provider->resolve for contexts that are, or begin with, pt_regs: REG, and CTX_OFFSET of "sargN" (bytes from the stack
+ * pointer, which is what REG loads for "sargN", to the argument). */
+int resolve_registers(struct env *env, const struct instance *inst, const struct btaot_symbol *sym, struct ctx_value *out);
+/* provider->resolve for contexts that are an array of u64: CTX_LOAD of "argN". */
+int resolve_words(struct env *env, const struct instance *inst, const struct btaot_symbol *sym, struct ctx_value *out);
+
+#endif
