@@ -36,6 +36,17 @@ class Compiled:
     dependencies: list[str] = field(default_factory=list)
 
 
+# The worker must be this btaot, whatever else is installed, and nothing else may be shadowed by our directory.
+_START = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+import btaot_tool
+del sys.path[0]
+from btaot_tool.worker.server import main
+main()
+"""
+
+
 class WorkerDied(Exception):
     """The process ended without an answer."""
 
@@ -43,16 +54,13 @@ class WorkerDied(Exception):
 class Worker:
     """One worker process."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: str) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        root = str(package_dir().parent)
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "btaot_tool.worker"],
+            [python, "-P", "-c", _START, str(package_dir().parent)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             process_group=0,  # Ctrl-C is for the client, which then closes the pipe
         )
 
@@ -95,16 +103,20 @@ class Worker:
 
 
 class WorkerPool:
-    """Workers that wait for the next script.  ``close()`` ends them; so does the end of this process."""
+    """Workers that wait for the next script.  ``close()`` ends them; so does the end of this process.
 
-    def __init__(self) -> None:
+    ``python`` is the interpreter that they run in: one that has llvmlite and LIEF.
+    """
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         atexit.register(self.close)
 
     def start(self) -> None:
         """Start one worker ahead of its first request."""
-        self._put(Worker())
+        self._put(Worker(self._python))
 
     def compile(self, source: Source, options: Options) -> Compiled:
         """Compile to a payload; CompileError if the script is wrong or the backend broke."""
@@ -151,7 +163,7 @@ class WorkerPool:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return Worker()
+        return Worker(self._python)
 
     def _put(self, worker: Worker) -> None:
         with self._lock:

@@ -80,6 +80,9 @@ def _reply(ok: bool, diagnostics: list[Diagnostic], dependencies: list[str] | No
 
 
 def _internal_error(source: Source, error: Exception) -> Diagnostic:
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("btaot_tool"):
+        missing = f"the Python package {error.name} is not installed for {sys.executable}"
+        return Diagnostic(Severity.ERROR, missing, None, "pip install btaot", "missing-package")
     if isinstance(error, OSError):
         return Diagnostic(Severity.ERROR, f"{source.name}: {error}", None, "", "io")
     trace = "".join(traceback.format_exception(error)).strip()

@@ -1,0 +1,52 @@
+"""The ``btaot`` command.  Each subcommand is a file in this folder with ``add(subparsers)``; this is their list."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable
+
+from .. import __version__
+from ..diagnostics import CompileError
+
+#: To add a subcommand: a file with ``add(subparsers)`` that sets ``run`` as the default of its parser, and its name here.
+COMMANDS = ("build", "run", "check", "inspect", "stub")
+
+EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    args = _parser().parse_args(argv)
+    run: Run = args.run
+    try:
+        return run(args)
+    except CompileError as error:
+        for item in error.diagnostics:
+            print(item.render(), file=sys.stderr)
+        return EXIT_ERROR
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return EXIT_ERROR
+    except OSError as error:
+        print(f"btaot: {error.filename or ''}: {error.strerror or error}".replace(": : ", ": "), file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="btaot",
+        description="Compile bpftrace scripts ahead of time into static executables.",
+        epilog="Exit status: 0 done, 1 the script is wrong or a file cannot be used, 2 wrong usage.",
+    )
+    parser.add_argument("--version", action="version", version=f"btaot {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f".{name}", __name__).add(subparsers)
+    return parser

@@ -1,0 +1,7 @@
+"""``python -m btaot_tool.cli``."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

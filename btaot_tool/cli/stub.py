@@ -1,0 +1,28 @@
+"""``btaot stub``: compile the runtime that all executables of a target share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..stub import KINDS, cached_stub, install
+from . import common
+
+
+def add(subparsers: common.Subparsers) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser("stub", help="compile the runtime of a target", description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="copy it there (default: print where it is)")
+    common.add_target(parser)
+    parser.add_argument("--toolchain", choices=KINDS, default="zig", help="C compiler (default: zig)")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile unless the cache has it."""
+    path = cached_stub(common.chosen_target(args), args.toolchain)
+    if args.output is None:
+        print(path)
+    else:
+        install(path, args.output)
+    return 0

@@ -1,0 +1,55 @@
+"""The scanner: imports and includes of a script are dependencies, also those of imported files and directories."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_REFERENCE = re.compile(
+    r"""^[ \t]*\#[ \t]*include[ \t]*(?:"(?P<quoted>[^"\n]+)"|<(?P<angle>[^>\n]+)>)
+      |\bimport[ \t\n]*"(?P<imported>[^"\n]+)"
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_IMPORTABLE = (".bt", ".h", ".bpf.c")
+
+
+def references(text: str) -> list[str]:
+    """Return the paths that a script or header names, in order and once."""
+    found = [m["quoted"] or m["angle"] or m["imported"] for m in _REFERENCE.finditer(_COMMENT.sub(" ", text))]
+    return list(dict.fromkeys(found))
+
+
+def script_scanner() -> Any:
+    """Return the scanner for scripts, imported scripts and headers."""
+    from SCons.Scanner import FindPathDirs, ScannerBase
+
+    return ScannerBase(
+        _scan, name="BtAotScanner", skeys=[".bt", ".h", ".c"], path_function=FindPathDirs("BTAOTPATH"), recursive=True
+    )
+
+
+def _scan(node: Any, env: Any, path: tuple[Any, ...] = ()) -> list[Any]:
+    """Return the files that a file names; one that is not found is left for the compiler to complain about."""
+    file = node.rfile()  # of a variant directory without copies, or of a repository
+    if not file.exists():
+        return []
+    places = (node.dir, file.dir, *path)
+    result = []
+    for name in references(file.get_text_contents()):
+        result += _find(name, places)
+    return list(dict.fromkeys(result))
+
+
+def _find(name: str, places: tuple[Any, ...]) -> list[Any]:
+    from SCons.Node.FS import find_file
+
+    found = find_file(name, places)
+    if found is not None:
+        return [found]
+    for place in places:
+        directory = place.Entry(name).disambiguate()
+        if directory.isdir():
+            return [entry for entry in directory.glob("*", ondisk=True) if str(entry).endswith(_IMPORTABLE)]
+    return []
