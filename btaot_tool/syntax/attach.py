@@ -44,8 +44,6 @@ def _split(text: str, offset: int) -> tuple[list[str], list[bool]]:
                 _check_parameter(text, i, offset)
             parts[-1] += char
         i += 1
-    if in_quotes:
-        raise LiteralError("unterminated string", offset, offset + len(text), "the quote in the attach point is not closed")
     return parts, quoted
 
 

@@ -203,7 +203,7 @@ class Builder:
         body = _plain(values[-1])
         if not isinstance(over, tree.MapRef):
             hint = "write 'for ($kv : @map)' or 'for ($i : 0..10)'"
-            self.diags.error(over.span, "expected map or range in for loop", hint, "syntax")
+            self.diags.error(over.span, "a for loop goes over a map or a range", hint, "syntax")
             over = tree.MapRef(over.span, "@")
         return tree.ForMap(self.at(start, end), self._words(values, "VAR")[0][1:], over, body)
 
@@ -228,7 +228,7 @@ class Builder:
             return tree.Unary(self.at(start, end), op.type + "x", operand)
         if op.type == "&" and not isinstance(operand, tree.Variable | tree.MapRef):
             self.diags.error(
-                operand.span, "address-of operator (&) can only be used on a map or variable", code="syntax"
+                operand.span, "only the address of a variable or a map can be taken", code="syntax"
             )
         return tree.Unary(self.at(start, end), op.type, operand)
 
@@ -239,7 +239,7 @@ class Builder:
 
     def _check_countable(self, operand: tree.Expr, op: Token) -> None:
         if not isinstance(operand, _COUNTABLE):
-            self.error(op.start, op.end, "increment/decrement requires a variable or map")
+            self.error(op.start, op.end, f"'{op.type}' needs a variable or a map")
 
     def cast(self, values: Values, start: int, end: int) -> tree.Cast:
         return tree.Cast(self.at(start, end), values[1], values[3])
@@ -266,7 +266,7 @@ class Builder:
     def positional(self, values: Values, start: int, end: int) -> tree.Positional:
         index = int(self.text[start + 1 : end])
         if not 1 <= index < 2**63:
-            self.error(start, end, f"param ${index} is out of integer range [1, {2**63 - 1}]", "the first is $1")
+            self.error(start, end, f"there is no positional parameter ${index}", "the first is $1")
         return tree.Positional(self.at(start, end), index)
 
     def positional_count(self, values: Values, start: int, end: int) -> tree.PositionalCount:

@@ -14,12 +14,14 @@ _CLASSES = {
     "STRING": "string",
     "AP": "attach point",
     "C": "C definition",
+    "PRED_END": "'/' to close the predicate",
     END: "end of file",
 }
 
 # What is expected, by tokens that tell it: the first entry of which all tokens could follow.
 _EXPECTED = (
-    ({"PRED_END"}, "'/' to close the predicate"),
+    ({"AP", "macro"}, "attach point"),
+    ({"PRED_END"}, _CLASSES["PRED_END"]),
     ({"{", "PRED", ","}, "'{'"),
     ({"NUMBER", "NAME", "("}, "expression"),
     ({";", "+="}, "';'"),
@@ -70,8 +72,8 @@ def _hint(text: str, token: Token, before: list[Token], expected: frozenset[str]
     word = text[token.start : token.end]
     if first == "let" and "MAP" in expected:
         return "outside of a probe, let declares a map: let @a = hash(100);"
-    if first in ("AP", "PRED") and token.type == END:
-        return "a probe has a body in braces: probe { ... }, and every '{' needs its '}'"
+    if first == "AP" and token.type == END:
+        return "every probe has a body in braces, and every '{' needs its '}'"
     if first == "PRED":
         return "a predicate stands between an attach point and its '{'"
     if token.type == "=" and {"==", "&&"} <= expected:

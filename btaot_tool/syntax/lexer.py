@@ -37,15 +37,14 @@ _TOKEN = re.compile(
     re.S | re.X,
 )
 # name = provider, then text up to white space, comma, brace, or a slash before the first colon
-_ATTACH = re.compile(r'(?:[A-Za-z_]\w*\s*=\s*(?=[\w*]))?(?:"(?:[^"\\]|\\.)*"?|[^\s",{:/])*', re.S)
-_ATTACH_REST = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^\s",{])*', re.S)
+_ATTACH = re.compile(r'(?:[A-Za-z_]\w*\s*=\s*(?=[\w*]))?(?:"(?:[^"\\\n]|\\.)*"?|[^\s",{:/])*', re.S)
+_ATTACH_REST = re.compile(r'(?:"(?:[^"\\\n]|\\.)*"?|[^\s",{])*', re.S)
+_OPEN_QUOTE = re.compile(r'(?:[^"]|"(?:[^"\\]|\\.)*")*"(?:[^"\\]|\\.)*', re.S)
 _DIRECTIVE = re.compile(r"#(?:[^\n\\]|\\\r?\n|\\)*")
 _C_HEAD = re.compile(r"(?:[\s\w*]|//[^\n]*|/\*.*?\*/|\([^{};]*\)|\[[^{};]*\])*", re.S)
 _C_PART = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|[{};]|.', re.S)
-_C_ATTRIBUTES = re.compile(r"(?:\s*__attribute__\s*\(\(.*?\)\))*", re.S)
-_C_TAIL = re.compile(
-    r"(?:(?!(?:struct|union|enum|typedef)\b)[\w*,\s]|\[[^\]]*\]|(?<=__attribute__)\s*\(\([^;{}]*?\)\))*;"
-)
+_C_ATTRIBUTE = re.compile(r"\(\((?:[^()]|\([^()]*\))*\)\s*\)")
+_C_DECLARATORS = re.compile(r"(?:(?!(?:struct|union|enum|typedef)\b)[\w*,\s]|\[[^\]]*\])*;")
 _C_WORDS = frozenset({"struct", "union", "enum", "typedef"})
 _BLOCK_WORDS = frozenset({"config", "macro", "fn"})
 
@@ -140,7 +139,9 @@ class Lexer:
     def _attach_point(self, pos: int) -> int:
         end = _end(_ATTACH.match(self.text, pos), pos)
         if self.text.startswith(":", end):
-            return _end(_ATTACH_REST.match(self.text, end), end)
+            end = _end(_ATTACH_REST.match(self.text, end), end)
+        if _OPEN_QUOTE.fullmatch(self.text, pos, end):
+            self.error(pos, end, "unterminated string", "the quote in the attach point is not closed")
         return end
 
     def _c_definition(self, pos: int) -> int:
@@ -160,11 +161,22 @@ class Lexer:
             elif token == "}":
                 depth -= 1
                 if depth <= 0:
-                    tail = _C_TAIL.match(text, pos)
-                    return tail.end() if tail else _end(_C_ATTRIBUTES.match(text, pos), pos)
+                    return self._c_tail(pos)
             elif token == ";" and depth == 0:
                 return pos
         return len(text)
+
+    def _c_tail(self, pos: int) -> int:
+        """Return the end of what may follow the brace of a definition: attributes, declared names, a semicolon."""
+        text = self.text
+        while text.startswith("__attribute__", start := self._skip(pos)):
+            pos = self._skip(start + len("__attribute__"))
+            match = _C_ATTRIBUTE.match(text, pos)
+            if match is None:
+                self.error(start, pos, "an attribute is written __attribute__((...))", "")
+            else:
+                pos = match.end()
+        return _end(_C_DECLARATORS.match(text, start), pos)
 
     # ---- tokens
 
@@ -210,6 +222,8 @@ class Lexer:
                     depth -= 1
                 elif predicate and kind == "/" and text.startswith("{", _end(_LAYOUT.match(text, pos), pos)):
                     kind, predicate = "PRED_END", False
+                elif kind == "!" and previous == "NAME" and tokens[-1].end == start and text.startswith("(", pos):
+                    continue  # an old spelling of macro calls: name!()
                 elif kind == "/" and text.startswith("*", pos):
                     pos = self._skip(start)
                     continue
@@ -228,13 +242,18 @@ class Lexer:
             self.error(pos, end, "unterminated string", "a string ends on the line on which it begins")
             tokens.append(Token("STRING", pos, end))
         elif char == "$":
-            self.error(pos, end, "expected identifier after '$'", "")
+            self.error(pos, end, "a '$' without a name", "")
             tokens.append(Token("VAR", pos, end))
         elif char == "'":
             self.error(pos, end, "unexpected character \"'\"", "strings are written in double quotes")
         else:
             self.error(pos, end, f"unexpected character {char!r}", "")
         return end
+
+
+def skip_layout(text: str, pos: int) -> int:
+    """Return the offset after white space and comments."""
+    return _end(_LAYOUT.match(text, pos), pos)
 
 
 def _end(match: re.Match[str] | None, default: int) -> int:

@@ -10,10 +10,10 @@ from ..diagnostics import Diagnostics, Source
 from . import tree
 from .build import Builder, CText
 from .errors import describe_failure
-from .lalr import Failure, Tables, Token, load_tables, run
-from .lexer import Item, Lexer
+from .lalr import END, Failure, Tables, Token, load_tables, run
+from .lexer import Item, Lexer, skip_layout
 
-_ORDER = {CText: "C definitions", list: "config", tree.Import: "root imports"}
+_ORDER = {CText: "a C definition", list: "the config block", tree.Import: "an import"}
 
 
 def parse(source: Source, diags: Diagnostics) -> tree.Program:
@@ -62,19 +62,28 @@ def _parse_tokens(builder: Builder, start: str, tokens: list[Token]) -> Any:
 
 
 def _report(builder: Builder, tokens: list[Token], failure: Failure) -> None:
-    end = len(builder.text)
-    token = tokens[failure.index] if failure.index < len(tokens) else Token("$END", end, end)
+    token = tokens[failure.index] if failure.index < len(tokens) else _after(builder.text, tokens)
     message, hint = describe_failure(builder.text, token, tokens[: failure.index], failure.expected)
     builder.error(token.start, token.end, message, hint)
+
+
+def _after(text: str, tokens: list[Token]) -> Token:
+    """Return what follows the last token of an item that ended too early."""
+    start = skip_layout(text, tokens[-1].end) if tokens else 0
+    if start >= len(text):
+        return Token(END, len(text), len(text))
+    match = re.compile(r"\w+|.", re.S).match(text, start)
+    return Token("text", start, match.end() if match else start)
 
 
 def _check_order(builder: Builder, program: tree.Program, value: Any, item: Item) -> None:
     what = _ORDER.get(type(value))
     end = item.tokens[0].end if item.tokens else item.end
     if what and (program.probes or program.subprogs or program.macros or program.map_decls):
-        builder.error(item.start, end, f"{what} must appear before probes and functions")
+        message = f"{what} must stand before the first probe, macro, function and map declaration"
+        builder.error(item.start, end, message)
     if isinstance(value, list) and program.config:
-        builder.error(item.start, end, "duplicate config block", "put all settings into one block")
+        builder.error(item.start, end, "a second config block", "put all settings into one block")
 
 
 def _add(program: tree.Program, value: Any) -> None:
