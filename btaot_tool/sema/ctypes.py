@@ -45,7 +45,7 @@ def from_c(ctype: CType, table: TypeTable, space: Space) -> Type:
                 return Str(ctype.count)
             return Array(from_c(ctype.elem, table, space), ctype.count)
         case CRef():
-            return _named(ctype.name, table)
+            return _named(ctype.name, table, space)
     return Void()
 
 
@@ -54,12 +54,12 @@ def _pointee(ctype: CType, table: TypeTable, space: Space) -> Type:
     return Void() if isinstance(stripped, CFunc) else from_c(stripped, table, space)
 
 
-def _named(name: str, table: TypeTable) -> Type:
+def _named(name: str, table: TypeTable, space: Space) -> Type:
     if name.startswith("enum "):
         enum = table.enum(name)
         return enum_type(enum) if enum else Int(4, False)
     struct = table.struct(name)
-    return Struct(name, struct.size, struct.kernel) if struct else Struct(name, 0)
+    return Struct(name, struct.size, struct.kernel, space) if struct else Struct(name, 0, True, space)
 
 
 def from_tracepoint(field: TracepointField, table: TypeTable, space: Space) -> Type:
@@ -99,7 +99,7 @@ def _word_type(word: str, table: TypeTable, space: Space) -> Type:
     if word in BASIC:
         return BASIC[word]
     if word.startswith(("struct ", "union ", "enum ")):
-        return _named(word, table)
+        return _named(word, table, space)
     typedef = table.typedef(word)
     return from_c(typedef, table, space) if typedef else Void()
 

@@ -211,6 +211,7 @@ class Struct(Type):
     name: str
     bytes: int = field(compare=False)
     kernel: bool = field(default=True, compare=False)
+    space: Space = field(default=Space.NONE, compare=False)
 
     @property
     def size(self) -> int:

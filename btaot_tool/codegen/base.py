@@ -1,0 +1,338 @@
+"""The frame of a function: instructions, helper calls, symbols, memory, and the way in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..diagnostics import Span
+from ..payload.layout import Feature, MapRole
+from ..sema.result import Template
+from ..sema.types import Bool, Int, Type, integer_sign
+from ..symbols import Symbol, feature, map_fd, map_value
+from .debug import DebugInfo
+from .llvm import I8, I16, I32, I64, PTR, const, ir
+from .module import ModuleGen, template_section
+from .values import Memory
+
+#: bpf_func_id of linux/bpf.h.
+HELPERS = {
+    "map_lookup_elem": 1, "map_update_elem": 2, "map_delete_elem": 3, "probe_read": 4, "ktime_get_ns": 5,
+    "get_prandom_u32": 7, "get_smp_processor_id": 8, "get_current_pid_tgid": 14, "get_current_uid_gid": 15,
+    "get_current_comm": 16, "get_current_task": 35, "get_numa_node_id": 42, "get_stack": 67, "get_current_cgroup_id": 80,
+    "send_signal": 109, "probe_read_user": 112, "probe_read_kernel": 113, "probe_read_user_str": 114,
+    "probe_read_kernel_str": 115, "send_signal_thread": 117, "jiffies64": 118, "get_ns_current_pid_tgid": 120,
+    "ktime_get_boot_ns": 125, "ringbuf_output": 130, "ringbuf_reserve": 131, "ringbuf_submit": 132,
+    "ringbuf_discard": 133, "get_func_ip": 173, "get_attach_cookie": 174, "ktime_get_tai_ns": 208,
+}
+INT_TYPES = {1: I8, 2: I16, 4: I32, 8: I64}
+SCRATCH_SLOTS = 4
+STACK_BUDGET = 320  # bytes of temporaries; LLVM needs the rest of the 512 for spilled registers
+STACK_OBJECT = 64
+
+
+class FunctionBase:
+    """Instructions and memory of one template's function."""
+
+    def __init__(self, mod: ModuleGen, template: Template, debug: DebugInfo) -> None:
+        self.mod = mod
+        self.template = template
+        self.checked = mod.checked
+        name = f"program_{template.index}"
+        self.function = ir.Function(mod.module, ir.FunctionType(I64, [PTR]), name)
+        self.function.section = template_section(template)
+        for attribute in ("nounwind",):
+            self.function.attributes.add(attribute)
+        self._debug = debug
+        self._scope = debug.subprogram(name, template.node.span)
+        self.function.set_metadata("dbg", self._scope)
+        self._entry = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self._entry.debug_metadata = debug.location(template.node.span, self._scope)
+        self.b = ir.IRBuilder(self.function.append_basic_block("body"))
+        self._body = self.b.block
+        self._span = template.node.span
+        self.b.debug_metadata = self._entry.debug_metadata
+        self.done = self.function.append_basic_block("done")
+        self.ctx = self.function.args[0]
+        self.uses_scratch = False
+        self._scratch_var = self._entry.alloca(PTR, name="scratch")
+        self._scratch_top = 0
+        self._stack_used = 0
+        self._pools: dict[int, list[Any]] = {}
+        self._borrowed: list[list[tuple[int, Any]]] = [[]]
+
+    # ---- position ------------------------------------------------------------------------------
+
+    def at(self, span: Span) -> None:
+        """Attribute the instructions that follow to a place of the script."""
+        self._span = span
+        self.b.debug_metadata = self._debug.location(span, self._scope)
+
+    @property
+    def span(self) -> Span:
+        """The place that instructions are attributed to."""
+        return self._span
+
+    def block(self, name: str) -> Any:
+        """Return a new basic block."""
+        return self.function.append_basic_block(name)
+
+    def goto(self, block: Any) -> None:
+        """Branch to a block unless the current one has ended, and go on there."""
+        if not self.b.block.is_terminated:
+            self.b.branch(block)
+        self.b.position_at_end(block)
+
+    def ended(self) -> bool:
+        """Whether the current block already has its terminator."""
+        return bool(self.b.block.is_terminated)
+
+    def leave(self) -> None:
+        """End the program's run here; code that follows is unreachable and goes to a block of its own."""
+        self.b.branch(self.done)
+        self.b.position_at_end(self.block("after"))
+
+    def when(self, condition: Any, then: Callable[[], None], otherwise: Callable[[], None] | None = None) -> None:
+        """Generate an if."""
+        yes, end = self.block("then"), self.block("end")
+        no = self.block("else") if otherwise else end
+        self.b.cbranch(condition, yes, no)
+        self.b.position_at_end(yes)
+        then()
+        self._close(end)
+        if otherwise:
+            self.b.position_at_end(no)
+            otherwise()
+            self._close(end)
+        self.b.position_at_end(end)
+
+    def _close(self, end: Any) -> None:
+        if not self.b.block.is_terminated:
+            self.b.branch(end)
+
+    def choose(self, condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+        """Generate an if whose branches each give a 64-bit value, and return it."""
+        cell = self.cell()
+        self.when(condition, lambda: self._store_cell(then(), cell), lambda: self._store_cell(otherwise(), cell))
+        return self.b.load(cell, typ=I64)
+
+    def _store_cell(self, value: Any, cell: Any) -> None:
+        self.b.store(value, cell)
+
+    def cell(self, typ: Any = I64) -> Any:
+        """Return a register-like variable (LLVM promotes it)."""
+        return self._entry.alloca(typ)
+
+    # ---- symbols and helpers -------------------------------------------------------------------
+
+    def symbol(self, symbol: Symbol) -> Any:
+        """Return the value of a load-time constant, i64."""
+        return self.b.ptrtoint(self.mod.symbol_global(symbol, self._span), I64)
+
+    def symbol_ptr(self, symbol: Symbol) -> Any:
+        """Return a load-time address as a pointer."""
+        return self.mod.symbol_global(symbol, self._span)
+
+    def context_load(self, symbol: Symbol) -> Any:
+        """Return what the host's context load gives, zero-extended."""
+        return self.b.call(self.mod.symbol_global(symbol, self._span), [self.ctx])
+
+    def has(self, which: Feature) -> Any:
+        """Return the flag of a kernel feature, i1."""
+        return self.b.icmp_unsigned("!=", self.symbol(feature(which)), const(0))
+
+    def helper(self, name: str, *args: Any) -> Any:
+        """Call a BPF helper; integers become 64-bit constants."""
+        values = [const(a) if isinstance(a, int) else a for a in args]
+        signature = ir.FunctionType(I64, [v.type for v in values])
+        callee = ir.Constant(I64, HELPERS[name]).inttoptr(PTR)
+        callee.function_type = signature
+        return self.b.call(callee, values)
+
+    def internal_map(self, role: MapRole) -> Any:
+        """Return the descriptor of an internal map as a pointer."""
+        return self.symbol_ptr(map_fd(self.mod.internal_map(role)))
+
+    def global_word(self, offset: int) -> Any:
+        """Return a pointer into the globals map."""
+        return self.symbol_ptr(map_value(self.mod.internal_map(MapRole.GLOBALS), offset))
+
+    def count_loss(self, offset: int) -> None:
+        """Add one to a counter of the globals map."""
+        self.atomic_add(self.global_word(offset), const(1))
+
+    def atomic_add(self, ptr: Any, value: Any) -> None:
+        """Add without fetching: ``lock +=``, which every kernel has."""
+        self.b.atomic_rmw("add", ptr, value, "monotonic")
+
+    # ---- integers ------------------------------------------------------------------------------
+
+    def load(self, ptr: Any, typ: Type, align: int = 0) -> Any:
+        """Load a scalar of a type from directly readable memory, extended to 64 bits."""
+        size = typ.size
+        raw = self.b.load(ptr, align=min(align or size, size), typ=INT_TYPES[size])
+        if size == 8:
+            return raw
+        return self.b.sext(raw, I64) if integer_sign(typ) else self.b.zext(raw, I64)
+
+    def store(self, value: Any, ptr: Any, size: int, align: int = 0) -> None:
+        """Store the low ``size`` bytes of a 64-bit value."""
+        raw = value if size == 8 else self.b.trunc(value, INT_TYPES[size])
+        self.b.store(raw, ptr, align=min(align or size, size))
+
+    def fit(self, value: Any, typ: Type) -> Any:
+        """Wrap a 64-bit value to the width of an integer type and extend it again."""
+        if isinstance(typ, Bool):
+            return self.b.zext(self.b.icmp_unsigned("!=", value, const(0)), I64)
+        if typ.size in (0, 8) or typ.size not in INT_TYPES:
+            return value
+        raw = self.b.trunc(value, INT_TYPES[typ.size])
+        return self.b.sext(raw, I64) if integer_sign(typ) else self.b.zext(raw, I64)
+
+    def clamp(self, value: Any, high: int) -> Any:
+        """Return a signed value forced into 0..high, in a form that the verifier follows."""
+        value = self.b.select(self.b.icmp_signed(">", value, const(0)), value, const(0))
+        return self.b.select(self.b.icmp_unsigned("<", value, const(high)), value, const(high))
+
+    def offset(self, ptr: Any, offset: int | Any) -> Any:
+        """Return a pointer moved by bytes."""
+        if isinstance(offset, int):
+            if offset == 0:
+                return ptr
+            offset = const(offset)
+        return self.b.gep(ptr, [offset], source_etype=I8)
+
+    # ---- memory --------------------------------------------------------------------------------
+
+    def temp(self, typ: Type, size: int | None = None) -> Memory:
+        """Return memory for a value of a type until the end of the statement (or scope, see ``lifetime``)."""
+        size = max(8, ((typ.size if size is None else size) + 7) // 8 * 8)
+        return Memory(typ, self._borrow(size))
+
+    def bytes(self, size: int) -> Any:
+        """Return a pointer to temporary memory, 8-aligned."""
+        return self.temp(Int(8, False), size).ptr
+
+    def _borrow(self, size: int) -> Any:
+        pool = self._pools.setdefault(size, [])
+        if pool:
+            slot = pool.pop()
+        elif size <= STACK_OBJECT and self._stack_used + size <= STACK_BUDGET:
+            self._stack_used += size
+            slot = self._entry.alloca(ir.ArrayType(I64, size // 8))
+        else:
+            self.uses_scratch = True
+            slot = self._scratch_top
+            self._scratch_top += size
+            self.mod.scratch_slot = max(self.mod.scratch_slot, self._scratch_top)
+        self._borrowed[-1].append((size, slot))
+        return self._slot_ptr(slot)
+
+    def _slot_ptr(self, slot: Any) -> Any:
+        if not isinstance(slot, int):
+            return slot
+        return self.offset(self.b.load(self._scratch_var, typ=PTR), slot)
+
+    @contextmanager
+    def lifetime(self) -> Iterator[None]:
+        """Temporary memory taken inside is free again after it."""
+        self._borrowed.append([])
+        yield
+        for size, slot in self._borrowed.pop():
+            self._pools[size].append(slot)
+
+    def zero(self, ptr: Any, size: int) -> None:
+        """Zero memory; big areas through a read of address 0, which fails and zeroes (58 instructions less)."""
+        if size > 128:
+            self.helper("probe_read_kernel", ptr, size, 0)
+            return
+        for at, width in _chunks(size):
+            self.b.store(ir.Constant(INT_TYPES[width], 0), self.offset(ptr, at), align=width)
+
+    def copy(self, dst: Any, src: Any, size: int, src_align: int = 8, dst_align: int = 8) -> None:
+        """Copy memory that both sides may access directly."""
+        if size > 128:
+            self.helper("probe_read_kernel", dst, size, src)
+            return
+        limit = min(src_align, dst_align)
+        for at, width in _chunks(size, limit):
+            typ = INT_TYPES[width]
+            self.b.store(self.b.load(self.offset(src, at), align=width, typ=typ), self.offset(dst, at), align=width)
+
+    # ---- way in and out ------------------------------------------------------------------------
+
+    def finish(self) -> str:
+        """Close the function: guard, scratch, result.  Returns the section's name."""
+        if not self.b.block.is_terminated:
+            self.b.branch(self.done)
+        self.b.position_at_end(self._entry.block)
+        leave = self.block("leave")
+        if self.template.probe.guarded:
+            self._guard(leave)
+        if self.uses_scratch:
+            self._claim(leave)
+        self.b.branch(self._body)
+        self.b.position_at_end(self.done)
+        if self.uses_scratch:
+            busy = self.offset(self.b.load(self._scratch_var, typ=PTR), -8)
+            self.b.store(const(0), busy)
+        self.b.branch(leave)
+        self.b.position_at_end(leave)
+        self.b.ret(const(0))
+        return template_section(self.template)
+
+    def _guard(self, leave: Any) -> None:
+        """Leave at once unless the run is on (``docs/architecture.md``, globals)."""
+        running = self.b.load(self.global_word(0), align=4, typ=I32)
+        go = self.block("go")
+        self.b.cbranch(self.b.icmp_unsigned("!=", running, ir.Constant(I32, 0)), go, leave)
+        self.b.position_at_end(go)
+
+    def _claim(self, leave: Any) -> None:
+        """Claim a scratch slot: a program can interrupt another, even itself, on its CPU."""
+        key = self._entry.alloca(I32)
+        first = self.b.mul(self.helper("get_smp_processor_id"), const(SCRATCH_SLOTS))
+        claimed = self.block("claimed")
+        base = self._slot(key, first, leave)
+        self.b.store(self.offset(base, 8), self._scratch_var)
+        fetching = self.block("fetching")
+        self.b.cbranch(self.has(Feature.FETCHING_ATOMICS), fetching, claimed)
+        self.b.position_at_end(fetching)
+        for slot in range(SCRATCH_SLOTS):
+            if slot:
+                base = self._slot(key, self.b.add(first, const(slot)), leave)
+                self.b.store(self.offset(base, 8), self._scratch_var)
+            result = self.b.cmpxchg(base, const(0), const(1), "seq_cst", "seq_cst")
+            free = self.b.icmp_unsigned("==", self.b.extract_value(result, 0), const(0))
+            following = self.block("busy")
+            self.b.cbranch(free, claimed, following)
+            self.b.position_at_end(following)
+        self.count_loss(16)
+        self.b.branch(leave)
+        self.b.position_at_end(claimed)
+
+    def _slot(self, key: Any, index: Any, leave: Any) -> Any:
+        self.b.store(self.b.trunc(index, I32), key)
+        base = self.helper_ptr("map_lookup_elem", self.internal_map(MapRole.SCRATCH), key)
+        found = self.block("slot")
+        self.b.cbranch(self.is_null(base), leave, found)
+        self.b.position_at_end(found)
+        return base
+
+    def helper_ptr(self, name: str, *args: Any) -> Any:
+        """Call a helper that returns a pointer."""
+        return self.b.inttoptr(self.helper(name, *args), PTR)
+
+    def is_null(self, ptr: Any) -> Any:
+        """Test a pointer, i1."""
+        return self.b.icmp_unsigned("==", ptr, ir.Constant(PTR, None))
+
+
+def _chunks(size: int, limit: int = 8) -> Iterator[tuple[int, int]]:
+    """Split a size into (offset, width) pairs of at most ``limit`` bytes, widest first."""
+    at = 0
+    while at < size:
+        width = next(w for w in (8, 4, 2, 1) if w <= limit and at + w <= size and at % w == 0)
+        yield at, width
+        at += width

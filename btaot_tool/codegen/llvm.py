@@ -1,0 +1,50 @@
+"""LLVM: types, the target machine, and the passes.
+
+Before importing ``llvmlite.ir`` its typed pointers are switched off: LLVM no longer reads them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import llvmlite
+
+llvmlite.ir_layer_typed_pointers_enabled = False
+
+from llvmlite import binding, ir  # noqa: E402
+
+I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
+PTR = ir.PointerType()
+#: v4 is rejected by kernels before 6.6; v3 needs 5.10, the oldest kernel that is promised.
+CPU = "v3"
+
+
+def const(value: int) -> ir.Constant:
+    """Return a 64-bit constant; negative numbers wrap."""
+    return ir.Constant(I64, value & 0xFFFFFFFFFFFFFFFF)
+
+
+@cache
+def _target(triple: str) -> binding.Target:
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    return binding.Target.from_triple(triple)
+
+
+def compile_module(text: str, triple: str, optimized: list[str] | None = None) -> bytes:
+    """Optimise an IR module (O2) and return its object file.
+
+    An error of the backend ends the process; the caller runs in a worker.
+    """
+    machine = _target(triple).create_target_machine(cpu=CPU, opt=2)
+    module = binding.parse_assembly(text)
+    module.verify()
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_unrolling = False
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    if optimized is not None:
+        optimized.append(str(module))
+    return bytes(machine.emit_object(module))

@@ -1,0 +1,210 @@
+"""One LLVM module per script: symbols, maps, actions, debug information, one function per template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..diagnostics import Diagnostics, Span
+from ..kernel.types import TypeTable
+from ..options import Options
+from ..payload.layout import MapFlag, MapRole
+from ..sema.env import MapInfo
+from ..sema.result import Checked, Template
+from ..sema.types import Agg, Type
+from ..symbols import CONTEXT_LOADS, Symbol, SymbolTable
+from .actions import Action
+from .llvm import I8, I64, PTR, compile_module, ir
+
+BPF_MAP = {"hash": 1, "array": 2, "percpu_hash": 5, "percpu_array": 6, "lru_hash": 9, "lru_percpu_hash": 10,
+           "ringbuf": 27}
+DECLARED_KINDS = {"hash": "hash", "lruhash": "lru_hash", "percpuhash": "percpu_hash", "percpulruhash": "lru_percpu_hash"}
+F_MMAPABLE = 1 << 10
+GLOBALS_HEAD = 40
+
+
+@dataclass(slots=True)
+class MapPlan:
+    """How a map is made: the values of its payload row."""
+
+    name: str
+    role: MapRole
+    bpf_type: int
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: MapFlag = MapFlag(0)
+    map_flags: int = 0
+    key: Type | None = None
+    value: Type | None = None
+    loss_off: int = 0
+
+
+@dataclass
+class Generated:
+    """The result of code generation: an object file and what the payload needs besides."""
+
+    object: bytes
+    maps: list[MapPlan]
+    symbols: SymbolTable
+    actions: list[Action]
+    functions: dict[int, str]  # template -> section
+    scratch_templates: frozenset[int]
+    scratch_slot: int
+    globals_size: int
+    params_slot: int
+    ir_text: str = ""
+
+
+@dataclass
+class ModuleGen:
+    """State shared by the functions of one module."""
+
+    checked: Checked
+    options: Options
+    diags: Diagnostics
+    module: Any
+    symbols: SymbolTable = field(default_factory=SymbolTable)
+    actions: list[Action] = field(default_factory=list)
+    maps: list[MapPlan] = field(default_factory=list)
+    map_index: dict[str, int] = field(default_factory=dict)
+    internal: dict[MapRole, int] = field(default_factory=dict)
+    scratch_slot: int = 0
+    stack_depth: int = 0
+    _files: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def types(self) -> TypeTable:
+        """The C types that the script can name."""
+        return self.checked.table
+
+    def symbol_global(self, symbol: Symbol, span: Span | None) -> Any:
+        """Return the IR declaration of a load-time symbol.
+
+        ``extern_weak`` and i8, so that LLVM assumes nothing of its value (``docs/architecture.md``).
+        """
+        name = f"s{self.symbols.number(symbol, span)}"
+        if name in self.module.globals:
+            return self.module.globals[name]
+        if symbol.kind in CONTEXT_LOADS:
+            fn = ir.Function(self.module, ir.FunctionType(I64, [PTR]), name)
+            fn.attributes.add("nounwind")
+            return fn
+        var = ir.GlobalVariable(self.module, I8, name)
+        var.linkage = "extern_weak"
+        return var
+
+    def action(self, action: Action) -> int:
+        """Add an action and return its number."""
+        self.actions.append(action)
+        return len(self.actions) - 1
+
+    def internal_map(self, role: MapRole) -> int:
+        """Return the index of an internal map, planned on first use."""
+        if role not in self.internal:
+            self.internal[role] = len(self.maps)
+            self.maps.append(_INTERNAL[role]())
+        return self.internal[role]
+
+    def plan_map(self, info: MapInfo) -> int:
+        """Return the index of a map of the script, planned on first use."""
+        if info.name not in self.map_index:
+            self.map_index[info.name] = len(self.maps)
+            self.maps.append(_plan(info, len(self.map_index) - 1))
+        return self.map_index[info.name]
+
+    @property
+    def globals_size(self) -> int:
+        """Bytes of the globals map: the head and one loss counter per map."""
+        return GLOBALS_HEAD + 8 * len(self.map_index)
+
+
+_INTERNAL = {
+    MapRole.RINGBUF: lambda: MapPlan("ringbuf", MapRole.RINGBUF, BPF_MAP["ringbuf"], 0, 0, 0, MapFlag.INTERNAL),
+    MapRole.GLOBALS: lambda: MapPlan("globals", MapRole.GLOBALS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL, F_MMAPABLE),
+    MapRole.SCRATCH: lambda: MapPlan("scratch", MapRole.SCRATCH, BPF_MAP["array"], 4, 0, 0, MapFlag.INTERNAL),
+    MapRole.PARAMS: lambda: MapPlan("params", MapRole.PARAMS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL),
+    MapRole.STACKS: lambda: MapPlan("stacks", MapRole.STACKS, BPF_MAP["hash"], 16, 0, 0, MapFlag.INTERNAL),
+}
+
+
+def _plan(info: MapInfo, number: int) -> MapPlan:
+    value = info.value
+    percpu = isinstance(value, Agg)
+    size = (value.size + 7) // 8 * 8
+    loss = GLOBALS_HEAD + 8 * number
+    flags = MapFlag.PERCPU if percpu else MapFlag(0)
+    if info.keyed is False and (percpu or value.size <= 8):
+        kind = "percpu_array" if percpu else "array"
+        flags |= MapFlag.SCALAR | MapFlag.PRESENCE
+        return MapPlan(info.name, MapRole.USER, BPF_MAP[kind], 4, size + 8, 1, flags, 0, None, value, loss)
+    if info.keyed is False:
+        return MapPlan(info.name, MapRole.USER, BPF_MAP["hash"], 4, value.size, 1, flags | MapFlag.SCALAR, 0, None, value,
+                       loss)
+    kind, entries = "percpu_hash" if percpu else "hash", 0
+    if info.decl is not None:
+        kind, entries = DECLARED_KINDS[info.decl.kind], info.decl.max_entries
+        flags |= MapFlag.USER_SIZED
+    return MapPlan(info.name, MapRole.USER, BPF_MAP[kind], info.key.size, value.size, entries, flags, 0, info.key, value,
+                   loss)
+
+
+def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generated:
+    """Generate the code of all templates; raises CompileError for what cannot be expressed in BPF."""
+    from .debug import DebugInfo
+    from .gen import Gen
+
+    module = ir.Module(name="btaot")
+    module.triple = options.target.bpf_triple
+    gen = ModuleGen(checked, options, diags, module)
+    debug = DebugInfo(module)
+    for info in checked.maps.values():
+        gen.plan_map(info)
+    gen.internal_map(MapRole.GLOBALS)
+    gen.internal_map(MapRole.RINGBUF)
+    functions: dict[int, str] = {}
+    scratch = set()
+    for template in checked.templates:
+        function = Gen(gen, template, debug)
+        functions[template.index] = function.generate()
+        if function.uses_scratch:
+            scratch.add(template.index)
+    diags.check()
+    return _finish(gen, functions, frozenset(scratch))
+
+
+def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) -> Generated:
+    text = str(gen.module)
+    optimized: list[str] = []
+    obj = compile_module(text, gen.options.target.bpf_triple, optimized if "ir" in gen.options.dump else None)
+    slot = gen.checked.config.max_strlen
+    sizes = {
+        MapRole.GLOBALS: gen.globals_size,
+        MapRole.SCRATCH: 8 + gen.scratch_slot,
+        MapRole.PARAMS: params_size(gen.checked),
+        MapRole.STACKS: 8 * gen.stack_depth,
+    }
+    for role, index in gen.internal.items():
+        gen.maps[index].value_size = sizes.get(role, 0)
+    return Generated(obj, gen.maps, gen.symbols, gen.actions, functions, scratch, gen.scratch_slot, gen.globals_size, slot,
+                     optimized[0] if optimized else text)
+
+
+def params_size(checked: Checked) -> int:
+    """Bytes of the parameters map: one slot per positional parameter, then one per named string."""
+    slot: int = checked.config.max_strlen
+    return slot * (checked.positional_count + len(checked.params))
+
+
+def param_offset(checked: Checked, name: str) -> int:
+    """Byte offset of the text of a named parameter in the parameters map."""
+    slot: int = checked.config.max_strlen
+    return slot * (checked.positional_count + list(checked.params).index(name))
+
+
+def template_section(template: Template) -> str:
+    """Name of the ELF section of a template's code."""
+    return f"prog/{template.index}"
+
+
+__all__ = ["Generated", "MapPlan", "ModuleGen", "generate", "param_offset", "params_size", "template_section"]

@@ -1,0 +1,149 @@
+"""Reading memory of the kernel and of processes: places, CO-RE fields, strings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..kernel.types import CStruct, strip_typedefs
+from ..payload.layout import SymbolKind
+from ..sema.operators import lookup_member
+from ..sema.types import Array, Buffer, Ptr, Space, Str, Struct, Type, integer_sign
+from ..symbols import Symbol
+from .base import FunctionBase
+from .llvm import I64, const
+from .values import Memory, Place, Scalar, Value
+
+
+def root_name(struct: str) -> str:
+    """Return a type's name as symbols give it: structs without their tag word, unions with it."""
+    return struct.removeprefix("struct ")
+
+
+class Reading(FunctionBase):
+    """Adds reads through probe_read to a function."""
+
+    def probe_read(self, dst: Any, size: Any, address: Any, space: Space, suffix: str = "") -> Any:
+        """Read memory into ``dst``; returns the helper's result.  Without a known space both are tried."""
+        if space is Space.KERNEL:
+            return self.helper(f"probe_read_kernel{suffix}", dst, size, address)
+        if space is Space.USER:
+            return self.helper(f"probe_read_user{suffix}", dst, size, address)
+        first = self.helper(f"probe_read_kernel{suffix}", dst, size, address)
+        return self.choose(self.b.icmp_signed("<", first, const(0)),
+                           lambda: self.helper(f"probe_read_user{suffix}", dst, size, address), lambda: first)
+
+    def address(self, place: Place) -> Any:
+        """Return the address of a place, i64."""
+        value = place.base
+        if place.path:
+            value = self.b.add(value, self.symbol(Symbol(SymbolKind.FIELD_OFFSET, place.root, place.path)))
+        if place.offset:
+            value = self.b.add(value, const(place.offset))
+        return value
+
+    def member(self, place: Place, name: str, typ: Type) -> Place:
+        """Return the place of a member of a struct."""
+        assert isinstance(place.type, Struct)
+        definition = self.mod.types.struct(place.type.name)
+        assert definition is not None
+        found = lookup_member(definition, name, self.mod.types)
+        assert found is not None
+        if place.type.kernel and not _anonymous(place, definition):
+            root = place.root if place.path else root_name(place.type.name)
+            path = f"{place.path}.{name}" if place.path else name
+            return Place(typ, place.base, place.space, root, path, place.offset)
+        bits = (0, 0)
+        offset = found.bit_offset // 8
+        if found.bit_size:
+            unit = strip_typedefs(found.type)
+            size = getattr(unit, "size", 4)
+            offset = found.bit_offset // 8 // size * size
+            bits = (found.bit_offset - offset * 8, found.bit_size)
+        return replace(place, type=typ, offset=place.offset + offset, bits=bits)
+
+    def element(self, place: Place, index: Any, elem: Type, constant: int | None) -> Place:
+        """Return the place of an array's element."""
+        if constant is not None and place.path:
+            return Place(elem, place.base, place.space, place.root, f"{place.path}[{constant}]", place.offset)
+        step = self.b.mul(index, self.sizeof(elem))
+        return Place(elem, self.b.add(self.address(place), step), place.space)
+
+    def sizeof(self, typ: Type) -> Any:
+        """Return the size of a type in bytes; kernel structs have the host's size."""
+        if isinstance(typ, Struct) and typ.kernel:
+            return self.symbol(Symbol(SymbolKind.TYPE_SIZE, root_name(typ.name)))
+        if isinstance(typ, Array):
+            return self.b.mul(self.sizeof(typ.elem), const(typ.count))
+        return const(max(1, typ.size))
+
+    def read(self, place: Place) -> Value:
+        """Read a place: scalars into a register, strings and arrays into temporary memory; structs stay places."""
+        if isinstance(place.type, Struct):
+            return place
+        if place.type.is_scalar:
+            return Scalar(place.type, self._read_scalar(place))
+        return self.read_into(place, self.temp(place.type))
+
+    def read_into(self, place: Place, dst: Memory) -> Memory:
+        """Read a string, array or plain struct into memory that has its layout."""
+        size = place.type.size
+        if isinstance(place.type, (Str, Buffer)):
+            self.zero(dst.ptr, (size + 7) // 8 * 8 if dst.align == 8 else size)
+            self.probe_read(dst.ptr, size, self.address(place), place.space, "_str")
+        else:
+            self.probe_read(dst.ptr, size, self.address(place), place.space)
+        return Memory(place.type, dst.ptr, dst.align)
+
+    def _read_scalar(self, place: Place) -> Any:
+        cell = self.bytes(8)
+        typ = place.type
+        if place.path and not isinstance(typ, Ptr):
+            return self._read_relocated(place, cell)
+        size = self.mod.options.target.bits // 8 if isinstance(typ, Ptr) else typ.size
+        self.b.store(const(0), cell)
+        self.probe_read(cell, size, self.address(place), place.space)
+        load = typ if not isinstance(typ, Ptr) or size == 8 else _word(size)
+        value = self.load(cell, load)
+        shift, width = place.bits
+        if width:
+            return self._extract_bits(value, shift, width, typ)
+        return value
+
+    def _read_relocated(self, place: Place, cell: Any) -> Any:
+        """Read an integer with the host's size, then shift it into place as libbpf reads bitfields."""
+        size, left, right = (
+            self.symbol(Symbol(kind, place.root, place.path))
+            for kind in (SymbolKind.FIELD_SIZE, SymbolKind.FIELD_LSHIFT, SymbolKind.FIELD_RSHIFT)
+        )
+        self.b.store(const(0), cell)
+        dst = cell
+        if self.mod.options.target.big_endian:
+            dst = self.offset(cell, self.b.sub(const(8), size))
+        self.probe_read(dst, size, self.address(place), place.space)
+        value = self.b.shl(self.b.load(cell, typ=I64), left)
+        value = self.b.ashr(value, right) if integer_sign(place.type) else self.b.lshr(value, right)
+        return self.fit(value, place.type)
+
+    def _extract_bits(self, value: Any, shift: int, width: int, typ: Type) -> Any:
+        if self.mod.options.target.big_endian:
+            shift = typ.size * 8 - shift - width
+        value = self.b.shl(value, const(64 - shift - width))
+        amount = const(64 - width)
+        return self.b.ashr(value, amount) if integer_sign(typ) else self.b.lshr(value, amount)
+
+    def dereference(self, pointer: Scalar) -> Value:
+        """Return the value a pointer points to (lazily for structs and arrays)."""
+        assert isinstance(pointer.type, Ptr)
+        return Place(pointer.type.target, pointer.ir, pointer.type.space)
+
+
+def _anonymous(place: Place, definition: CStruct) -> bool:
+    """Whether a type has no name that the host's BTF could be asked for (only roots need one)."""
+    return not place.path and "(anon" in definition.name
+
+
+def _word(size: int) -> Type:
+    from ..sema.types import Int
+
+    return Int(size, False)

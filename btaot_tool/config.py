@@ -1,0 +1,106 @@
+"""Configuration variables: one line each.  Some act at build time, the others are handed to the runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .diagnostics import Diagnostics
+from .syntax.tree import ConfigVar
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """``choices``: allowed words, empty for any; ``build`` if it shapes the bytecode."""
+
+    name: str
+    type: type
+    default: int | bool | str
+    choices: tuple[str, ...] = ()
+    build: bool = False
+
+
+LICENSES = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
+_UNSTABLE = ("error", "warn", "enable")
+
+VARIABLES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable("cache_user_symbols", str, "", ("PER_PROGRAM", "PER_PID", "NONE")),
+        Variable("cpp_demangle", bool, True),
+        Variable("lazy_symbolication", bool, False),
+        Variable("license", str, "GPL", LICENSES, build=True),
+        Variable("log_size", int, 1_000_000),
+        Variable("max_bpf_progs", int, 1024),
+        Variable("max_cat_bytes", int, 10240),
+        Variable("max_map_keys", int, 4096),
+        Variable("max_probes", int, 1024),
+        Variable("max_strlen", int, 1024, build=True),
+        Variable("missing_probes", str, "error", ("error", "warn", "ignore")),
+        Variable("on_stack_limit", int, 32, build=True),
+        Variable("perf_rb_pages", int, 0),
+        Variable("print_maps_on_exit", bool, True),
+        Variable("show_debug_info", bool, True),
+        Variable("stack_mode", str, "bpftrace", ("bpftrace", "perf", "raw", "build_id"), build=True),
+        Variable("str_trunc_trailer", str, ".."),
+        Variable("unstable_tseries", str, "warn", _UNSTABLE, build=True),
+        Variable("unstable_dw_ustack", str, "warn", _UNSTABLE, build=True),
+    )
+}
+
+
+@dataclass
+class Config:
+    """The variables that a script sets; everything else has its default."""
+
+    values: dict[str, int | bool | str] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the value of a variable: ``config.max_strlen``."""
+        if name.startswith("_") or name not in VARIABLES:
+            raise AttributeError(name)
+        return self.values.get(name, VARIABLES[name].default)
+
+    def runtime_rows(self) -> list[tuple[str, str]]:
+        """Return what the script set for the runtime, as text."""
+        return [
+            (name, str(int(value)) if isinstance(value, bool) else str(value))
+            for name, value in sorted(self.values.items())
+            if not VARIABLES[name].build
+        ]
+
+
+def canonical_name(name: str) -> str:
+    """Return the lower-case name without prefix: BPFTRACE_MAX_STRLEN is max_strlen."""
+    lower = name.lower()
+    return lower.removeprefix("bpftrace_")
+
+
+def read_config(rows: list[ConfigVar], diags: Diagnostics) -> Config:
+    """Return the script's configuration; unknown variables and wrong values are errors."""
+    config = Config()
+    for row in rows:
+        name = canonical_name(row.name)
+        variable = VARIABLES.get(name)
+        if variable is None:
+            diags.error(row.span, f"{row.name}: not a known configuration option", code="config-name")
+            continue
+        value = _convert(variable, row.value)
+        if value is None:
+            want = " or ".join(variable.choices) or {int: "a number", bool: "a bool", str: "a word"}[variable.type]
+            diags.error(row.span, f"Invalid value for {name}: {row.value}", f"expected {want}", code="config-value")
+            continue
+        config.values[name] = value
+    return config
+
+
+def _convert(variable: Variable, value: int | bool | str) -> int | bool | str | None:
+    if variable.type is bool:
+        words = {"true": True, "false": False, "1": True, "0": False}
+        return words.get(str(value).lower())
+    if variable.type is int:
+        text = str(value)
+        return None if isinstance(value, bool) or not text.lstrip("-").isdigit() or int(text) < 0 else int(text)
+    if variable.choices:
+        return next((c for c in variable.choices if c.lower() == str(value).lower()), None)
+    return str(value)

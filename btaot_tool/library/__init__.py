@@ -1,0 +1,41 @@
+"""Builtins and functions.  To add one: an ``Entry`` in the module of its family (or a new one, named in ``_MODULES``)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from .base import Entry
+
+_MODULES = (
+    "aggregations", "context", "identity", "maps", "memory", "network", "output", "params", "session", "stacks",
+    "strings", "symbols", "time",
+)
+
+
+@cache
+def _registry() -> dict[str, Entry]:
+    from importlib import import_module
+
+    found: dict[str, Entry] = {}
+    for name in _MODULES:
+        module = import_module(f".{name}", __package__)
+        for entry in module.ENTRIES:
+            assert entry.name not in found, entry.name
+            found[entry.name] = entry
+    return found
+
+
+def find(name: str) -> Entry | None:
+    """Return the builtin or function with this name; ``arg3`` and ``sarg3`` are found as argN and sargN."""
+    registry = _registry()
+    name = name.removeprefix("__builtin_")
+    if name in registry:
+        return registry[name]
+    match = re.fullmatch(r"(s?arg)[0-9]+", name)
+    return registry.get(f"{match[1]}N") if match else None
+
+
+def names() -> list[str]:
+    """Return all names, for "did you mean" hints and the documentation."""
+    return sorted(_registry())

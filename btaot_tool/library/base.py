@@ -1,0 +1,41 @@
+"""What a builtin or function is to the compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..syntax import tree
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..codegen.values import Value
+    from ..sema.checker import Checker
+    from ..sema.types import Type
+
+#: An argument as written: an expression, or a type where the function takes one.
+Arg = tree.Expr | tree.TypeName | tree.TypeOf
+Check = Callable[["Checker", tree.Expr, list[Arg]], "Type"]
+Emit = Callable[["Gen", tree.Expr, list[Arg]], "Value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A builtin or function: its name, the number of arguments (low, high), its typing and its code.
+
+    ``check`` sees the arguments unchecked, so that it decides how to look at them.  ``aggregate`` ones may
+    only be assigned to a map; ``unsafe`` ones need --unsafe; ``statement`` ones have no value.
+    """
+
+    name: str
+    arity: tuple[int, int]
+    check: Check
+    emit: Emit
+    aggregate: bool = False
+    unsafe: bool = False
+
+
+def table(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Index entries by name."""
+    return {e.name: e for e in entries}

@@ -1,0 +1,412 @@
+"""Types of expressions in one program template.
+
+Before: a syntax tree and what earlier rounds learnt of maps and variables.  After: every expression node has
+a type in ``template.types``.  Errors are noted in ``diags``; only those of the last round are shown, because an
+earlier round may see types that are not inferred yet.
+"""
+
+from __future__ import annotations
+
+from .. import library
+from ..diagnostics import Diagnostics, Span
+from ..kernel.types import Kernel, TypeTable
+from ..options import Options
+from ..syntax import tree
+from . import operators
+from .ctypes import BASIC, enum_type, from_c
+from .env import Globals, MapInfo, Scopes
+from .result import NamedParam, Template
+from .types import (
+    INT64,
+    KSYM,
+    UINT32,
+    Agg,
+    Array,
+    Bool,
+    Buffer,
+    Enum,
+    Int,
+    Ptr,
+    Record,
+    Space,
+    Str,
+    Struct,
+    Tuple,
+    Type,
+    Unknown,
+    Void,
+    join,
+    literal_type,
+)
+
+
+class ExpressionChecker:
+    """Gives types to expressions; ``statements.Checker`` adds statements."""
+
+    def __init__(self, template: Template, shared: Globals, kernel: Kernel, types: TypeTable, options: Options,
+                 diags: Diagnostics, max_strlen: int, params: dict[str, NamedParam]) -> None:
+        self.template = template
+        self.shared = shared
+        self.kernel = kernel
+        self.table = types
+        self.options = options
+        self.diags = diags
+        self.max_strlen = max_strlen
+        self.params = params
+        self.scopes = Scopes()
+        self.final = False
+        self.positional = 0
+
+    # ---- service to library entries ------------------------------------------------------------
+
+    @property
+    def space(self) -> Space:
+        """Address space of pointers that the probe's context holds."""
+        return self.template.probe.space
+
+    def error(self, node: tree.Node | Span, message: str, hint: str = "") -> Type:
+        """Note an error and return the unknown type."""
+        self.diags.error(node if isinstance(node, Span) else node.span, message, hint)
+        return Unknown()
+
+    def warning(self, node: tree.Node, message: str, hint: str = "") -> None:
+        """Note a warning."""
+        self.diags.warning(node.span, message, hint)
+
+    def expr(self, node: tree.Expr) -> Type:
+        """Return the type of an expression and note it."""
+        method = getattr(self, f"_{type(node).__name__}")
+        result: Type = method(node)
+        self.template.types[node] = result
+        return result
+
+    def arg(self, node: object) -> Type:
+        """Return the type of an argument that must be an expression."""
+        if isinstance(node, tree.Expr):
+            return self.expr(node)
+        assert isinstance(node, tree.Node)
+        return self.error(node, "expected an expression, found a type")
+
+    def literal_int(self, node: object, what: str) -> int | None:
+        """Return the value of an integer literal argument; None after noting an error."""
+        assert isinstance(node, tree.Node)
+        if isinstance(node, tree.Unary) and node.op == "-" and isinstance(node.expr, tree.IntLiteral):
+            self.expr(node)
+            return -node.expr.value
+        if isinstance(node, tree.IntLiteral):
+            self.expr(node)
+            return node.value
+        if isinstance(node, tree.Name) and (value := self._constant(node)) is not None:
+            return value
+        self.error(node, f"{what} must be an integer literal")
+        return None
+
+    def literal_str(self, node: object, what: str) -> str | None:
+        """Return the text of a string literal argument; None after noting an error."""
+        assert isinstance(node, tree.Node)
+        if isinstance(node, tree.StringLiteral):
+            self.expr(node)
+            return node.value
+        self.error(node, f"{what} must be a string literal")
+        return None
+
+    def map_of(self, node: tree.MapRef) -> MapInfo:
+        """Return what is known of a map."""
+        return self.shared.map(node.name, node.span)
+
+    def use_key(self, info: MapInfo, node: tree.Node, key: Type | None) -> None:
+        """Join the key of one use of a map; None stands for a use without key."""
+        keyed = key is not None
+        if info.keyed is None:
+            info.keyed = keyed
+            self.shared.changed = True
+        elif info.keyed != keyed:
+            if keyed:
+                self.error(node, f"{info.name} used as a map with an explicit key (non-scalar map), previously used"
+                                 " without an explicit key (scalar map)")
+            else:
+                self.error(node, f"{info.name} used as a map without an explicit key (scalar map), previously used"
+                                 " with an explicit key (non-scalar map)")
+            return
+        if key is not None and not isinstance(key, Unknown):
+            self._join_key(info, node, key)
+
+    def _join_key(self, info: MapInfo, node: tree.Node, key: Type) -> None:
+        joined = join(info.key, key)
+        if joined is None:
+            self.error(node, f"Argument mismatch for {info.name}: trying to access with arguments: '{key}' when map"
+                             f" expects arguments: '{info.key}'")
+        elif joined != info.key:
+            info.key = joined
+            self.shared.changed = True
+
+    def use_value(self, info: MapInfo, node: tree.Node, value: Type) -> None:
+        """Join the value that is stored in a map."""
+        info.written = True
+        info.writers.add(self.template.index)
+        if isinstance(value, Unknown):
+            return
+        joined = join(info.value, value)
+        if joined is None:
+            self.error(node, f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already"
+                             f" has a type '{info.value}'")
+        elif joined != info.value:
+            info.value = joined
+            self.shared.changed = True
+
+    def type_name(self, node: tree.TypeName | tree.TypeOf) -> Type:
+        """Return the type that a written type stands for."""
+        if isinstance(node, tree.TypeOf):
+            operand = node.operand
+            return self.type_name(operand) if isinstance(operand, tree.TypeName) else self.expr(operand)
+        suffixes = list(node.suffixes)
+        base = self._base_type(node, suffixes)
+        for suffix in suffixes:
+            base = Ptr(base, self.space) if suffix == "*" else Array(base, int(suffix))
+        return base
+
+    def _base_type(self, node: tree.TypeName, suffixes: list[str | int]) -> Type:
+        if node.name in ("string", "buffer"):
+            size = int(suffixes.pop(0)) if suffixes and isinstance(suffixes[0], int) else 0
+            return Str(size) if node.name == "string" else Buffer(size or self.max_strlen)
+        if node.name == "void":
+            return Void()
+        if node.name in BASIC:
+            return BASIC[node.name]
+        if node.name.startswith(("struct ", "union ", "enum ")):
+            return self._tagged_type(node)
+        typedef = self.table.typedef(node.name)
+        if typedef is not None:
+            return from_c(typedef, self.table, self.space)
+        for tag in ("struct", "union", "enum"):
+            if found := self._find_tagged(f"{tag} {node.name}"):
+                return found
+        return self.error(node, f"Cannot resolve unknown type \"{node.name}\"")
+
+    def _find_tagged(self, name: str) -> Type | None:
+        if name.startswith("enum "):
+            enum = self.table.enum(name)
+            return enum_type(enum) if enum else None
+        struct = self.table.struct(name)
+        return Struct(name, struct.size, struct.kernel, self.space) if struct else None
+
+    def _tagged_type(self, node: tree.TypeName) -> Type:
+        found = self._find_tagged(node.name)
+        if found:
+            return found
+        return self.error(node, f"Cannot resolve unknown type \"{node.name}\"",
+                          "the kernel pack does not know it; define it in the script, or build with another pack"
+                          " (btaot kernel capture)")
+
+    # ---- literals and names ------------------------------------------------------------------------
+
+    def _IntLiteral(self, node: tree.IntLiteral) -> Type:  # noqa: N802
+        if "u" in node.suffix:
+            return Int(8, False)
+        if "l" in node.suffix:
+            return INT64
+        return literal_type(node.value)
+
+    def _BoolLiteral(self, node: tree.BoolLiteral) -> Type:  # noqa: N802
+        return Bool()
+
+    def _StringLiteral(self, node: tree.StringLiteral) -> Type:  # noqa: N802
+        return Str(len(node.value.encode("utf-8", "surrogateescape")) + 1)
+
+    def _Positional(self, node: tree.Positional) -> Type:  # noqa: N802
+        self.positional = max(self.positional, node.index)
+        return INT64
+
+    def _PositionalCount(self, node: tree.PositionalCount) -> Type:  # noqa: N802
+        return INT64
+
+    def _constant(self, node: tree.Name) -> int | None:
+        found = self.table.enumerator(node.name)
+        if found is not None:
+            self.template.constants[node] = found[1]
+            self.template.types[node] = enum_type(found[0])
+            return found[1]
+        value = self.table.constant(node.name)
+        if value is not None:
+            self.template.constants[node] = value
+            self.template.types[node] = literal_type(value)
+        return value
+
+    def _Name(self, node: tree.Name) -> Type:  # noqa: N802
+        entry = library.find(node.name)
+        if entry is not None:
+            return self._apply(entry, node, [])
+        if self._constant(node) is not None:
+            return self.template.types[node]
+        return self.error(node, f"Unknown identifier: '{node.name}'")
+
+    def _Call(self, node: tree.Call) -> Type:  # noqa: N802
+        entry = library.find(node.name)
+        if entry is None:
+            return self.error(node, f"Unknown function: '{node.name}'")
+        if entry.aggregate:
+            return self.error(node, f"{node.name}() should be directly assigned to a map")
+        return self._apply(entry, node, list(node.args))
+
+    def _apply(self, entry: library.Entry, node: tree.Expr, args: list[library.base.Arg]) -> Type:
+        low, high = entry.arity
+        if not low <= len(args) <= high:
+            count = f"{low}" if low == high else f"at least {low}" if len(args) < low else f"up to {high}"
+            noun = "argument" if (low if len(args) < low else high) == 1 else "arguments"
+            return self.error(node, f"{entry.name}() requires {count} {noun} ({len(args)} provided)")
+        if entry.unsafe and not self.options.unsafe:
+            return self.error(node, f"{entry.name}() is an unsafe function being used in safe mode",
+                              "build with --unsafe")
+        return entry.check(self, node, args)  # type: ignore[arg-type]
+
+    def _Variable(self, node: tree.Variable) -> Type:  # noqa: N802
+        variable = self.scopes.find(node.name)
+        if variable is None:
+            return self.error(node, f"Undefined or undeclared variable: ${node.name}")
+        self.template.variables[node] = variable
+        return self.shared.variables.get((self.template.index, id(variable.decl)), Unknown())
+
+    # ---- maps -----------------------------------------------------------------------------------
+
+    def _MapRef(self, node: tree.MapRef) -> Type:  # noqa: N802
+        info = self.map_of(node)
+        self.use_key(info, node, None)
+        return self._map_value(info, node)
+
+    def _MapAccess(self, node: tree.MapAccess) -> Type:  # noqa: N802
+        info = self.map_of(node.map)
+        self.use_key(info, node, self.expr(node.key))
+        return self._map_value(info, node)
+
+    def _map_value(self, info: MapInfo, node: tree.Node) -> Type:
+        if self.final and not info.written:
+            return self.error(node, f"Undefined map: {info.name}")
+        return info.value
+
+    # ---- operators ------------------------------------------------------------------------------
+
+    def _Unary(self, node: tree.Unary) -> Type:  # noqa: N802
+        return operators.unary(self, node)
+
+    def _Binary(self, node: tree.Binary) -> Type:  # noqa: N802
+        return operators.binary(self, node, node.op, node.left, self.expr(node.left), self.expr(node.right))
+
+    def _Ternary(self, node: tree.Ternary) -> Type:  # noqa: N802
+        cond = self.expr(node.cond)
+        self.condition(node.cond, cond)
+        then = cond if node.then is None else self.expr(node.then)
+        return self._branches(node, then, self.expr(node.otherwise))
+
+    def _branches(self, node: tree.Node, a: Type, b: Type) -> Type:
+        if isinstance(a, Void) or isinstance(b, Void):
+            return Void()
+        joined = join(a, b)
+        if joined is None:
+            if a.is_integer and b.is_integer:
+                return INT64
+            return self.error(node, f"Branches must return the same type: have '{a}' and '{b}'")
+        return joined
+
+    def condition(self, node: tree.Expr, found: Type) -> None:
+        """Check that a type can be tested for truth."""
+        if not (found.is_scalar or isinstance(found, (Unknown, Agg))):
+            self.error(node, f"Invalid condition: '{found}'", "compare it with something")
+
+    def _Cast(self, node: tree.Cast) -> Type:  # noqa: N802
+        source = self.expr(node.expr)
+        return operators.cast(self, node, source, self.type_name(node.type))
+
+    def _Tuple(self, node: tree.Tuple) -> Type:  # noqa: N802
+        items = tuple(self.value_type(i, self.expr(i)) for i in node.items)
+        return Unknown() if any(isinstance(i, Unknown) for i in items) else Tuple(items)
+
+    def _Record(self, node: tree.Record) -> Type:  # noqa: N802
+        items = tuple(self.value_type(i, self.expr(i)) for i in node.items)
+        return Unknown() if any(isinstance(i, Unknown) for i in items) else Record(tuple(node.names), items)
+
+    def value_type(self, node: tree.Expr, found: Type) -> Type:
+        """Return the type of a stored value: an aggregation is read as an integer; void is refused."""
+        if isinstance(found, Agg):
+            return Int(8, found.signed)
+        if isinstance(found, Void):
+            return self.error(node, "a value is expected here; this expression has none")
+        return found
+
+    def _FieldAccess(self, node: tree.FieldAccess) -> Type:  # noqa: N802
+        if isinstance(node.expr, tree.Name) and node.expr.name == "args":
+            return self._probe_arg(node)
+        base = self.expr(node.expr)
+        match base:
+            case Unknown():
+                return base
+            case Tuple() if node.field.isdigit():
+                index = int(node.field)
+                if index < len(base.items):
+                    return base.items[index]
+                return self.error(node, f"Invalid tuple index: {index}. Found {len(base.items)} elements in tuple.")
+            case Record():
+                if node.field in base.names:
+                    return base.items[base.names.index(node.field)]
+                return self.error(node, f"Record does not contain a field named '{node.field}'")
+        return operators.member(self, node, base)
+
+    def _probe_arg(self, node: tree.FieldAccess) -> Type:
+        spec = self.template.args
+        if spec.args is None:
+            return self.error(node, *_no_args(spec.text, spec.probe.name))
+        field = spec.args.get(node.field)
+        if field is None:
+            return self.error(node, f"{spec.text} has no argument named '{node.field}'",
+                              f"it has: {', '.join(spec.args) or 'none'}")
+        return field.type
+
+    def _Index(self, node: tree.Index) -> Type:  # noqa: N802
+        base, index = self.expr(node.expr), self.expr(node.index)
+        if not (index.is_integer or isinstance(index, Unknown)):
+            self.error(node.index, "The array index operator [] only accepts positive (unsigned) integer indices."
+                                   f" Got {index}.")
+        match base:
+            case Unknown():
+                return base
+            case Array():
+                if isinstance(node.index, tree.IntLiteral) and base.count and node.index.value >= base.count:
+                    return self.error(node, f"the index {node.index.value} is out of bounds for array of size"
+                                            f" {base.count}")
+                return base.elem
+            case Ptr():
+                return base.target
+            case Str():
+                return Int(1, True)
+        return self.error(node, "The array index operator [] can only be used on arrays and pointers, found"
+                                f" {base}.")
+
+    def _Sizeof(self, node: tree.Sizeof) -> Type:  # noqa: N802
+        operand = node.operand
+        found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
+        self.template.types[operand] = found
+        return Int(8, False)
+
+    def _Offsetof(self, node: tree.Offsetof) -> Type:  # noqa: N802
+        operand = node.operand
+        found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
+        found = found.target if isinstance(found, Ptr) else found
+        self.template.types[operand] = found
+        for name in node.fields:
+            found = operators.find_member(self, node, found, name)
+        return Int(8, False)
+
+    def _TypeInfo(self, node: tree.TypeInfo) -> Type:  # noqa: N802
+        return self.error(node, "typeinfo is not supported yet")
+
+    def _Comptime(self, node: tree.Comptime) -> Type:  # noqa: N802
+        return self.error(node, "comptime is not supported yet")
+
+
+def _no_args(text: str, probe: str) -> tuple[str, str]:
+    if probe in ("tracepoint", "rawtracepoint"):
+        return (f"the kernel pack does not know the arguments of {text}",
+                "capture a pack on a host that has it: btaot kernel capture")
+    return f"The args builtin can't be used with the {probe} probe", "use arg0, arg1, ..."
+
+
+__all__ = ["KSYM", "UINT32", "Enum", "ExpressionChecker"]

@@ -1,0 +1,263 @@
+"""Typing rules of operators, casts and member access.
+
+Arithmetic is 64 bits wide; only its signedness depends on the operands (bpftrace's rules).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..kernel.types import CStruct, Member
+from ..syntax import tree
+from .ctypes import from_c
+from .types import (
+    INT64,
+    KSYM,
+    UINT64,
+    Agg,
+    Array,
+    Bool,
+    Buffer,
+    Enum,
+    Int,
+    Opaque,
+    Ptr,
+    Record,
+    Space,
+    Stack,
+    Str,
+    Struct,
+    Tuple,
+    Type,
+    Unknown,
+    Void,
+    integer_sign,
+)
+
+if TYPE_CHECKING:
+    from .checker import ExpressionChecker
+
+COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+LOGICAL = frozenset({"&&", "||"})
+
+
+def _numeric(t: Type) -> bool:
+    return t.is_integer or isinstance(t, Agg) and t.castable
+
+
+def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
+    """Type of a prefix or postfix operator."""
+    if node.op in ("++x", "--x", "x++", "x--"):
+        return _increment(c, node)
+    if node.op == "&":
+        return _address(c, node)
+    found = c.expr(node.expr)
+    if isinstance(found, Unknown):
+        return found
+    if node.op == "*":
+        return _dereference(c, node, found)
+    if node.op == "!":
+        c.condition(node.expr, found)
+        return Bool()
+    if not _numeric(found) or isinstance(found, Bool):
+        return c.error(node, f"The {node.op} operator can not be used on expressions of type '{found}'")
+    if node.op == "-" and isinstance(node.expr, tree.IntLiteral):
+        from .types import literal_type
+
+        return literal_type(-node.expr.value)
+    return INT64 if integer_sign(found) or node.op == "-" else UINT64
+
+
+def _address(c: ExpressionChecker, node: tree.Unary) -> Type:
+    if isinstance(node.expr, (tree.Variable, tree.MapRef)):
+        return c.error(node, "the address-of operator & is not supported yet")
+    return c.error(node, "The & operator can only be used on variables and maps")
+
+
+def _dereference(c: ExpressionChecker, node: tree.Unary, found: Type) -> Type:
+    if isinstance(found, Ptr):
+        return found.target
+    if found.is_integer:
+        return UINT64
+    if isinstance(found, Struct):
+        return c.error(node, f"Can not dereference struct/union of type '{found}'. It is not a pointer.")
+    return c.error(node, f"Can not dereference type '{found}'. It is not a pointer.")
+
+
+def _increment(c: ExpressionChecker, node: tree.Unary) -> Type:
+    word = node.op.replace("x", "")
+    target = node.expr
+    if isinstance(target, (tree.MapAccess, tree.MapRef)):
+        found = c.expr(target)
+        info = c.map_of(target.map if isinstance(target, tree.MapAccess) else target)
+        if isinstance(found, Unknown):
+            info.written = True
+            found = INT64
+        result: Type = found if isinstance(found, Ptr) else INT64 if integer_sign(found) or "-" in word else UINT64
+        if not (found.is_integer or isinstance(found, (Ptr, Agg))):
+            return c.error(node, f"The {word} operator can not be used on expressions of type '{found}'")
+        if isinstance(found, Agg):
+            return c.error(node, f"The {word} operator can not be used on a map of type '{found}'")
+        c.use_value(info, node, result)
+        return result
+    if isinstance(target, tree.Variable):
+        found = c.expr(target)
+        if isinstance(found, (Unknown, Ptr)):
+            return found
+        if not found.is_integer:
+            return c.error(node, f"The {word} operator can not be used on expressions of type '{found}'")
+        result = INT64 if integer_sign(found) or "-" in word else UINT64
+        c.assign_variable(node, target, result)
+        return result
+    c.expr(target)
+    return c.error(node, f"The {word} operator must be applied to a map or variable")
+
+
+def binary(c: ExpressionChecker, node: tree.Node, op: str, left_node: tree.Expr, left: Type, right: Type) -> Type:
+    """Type of ``left op right``; also used for compound assignments."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return Bool() if op in COMPARISONS or op in LOGICAL else Unknown()
+    if op in LOGICAL:
+        c.condition(left_node, left)
+        if isinstance(node, tree.Binary):
+            c.condition(node.right, right)
+        return Bool()
+    if isinstance(left, Ptr) or isinstance(right, Ptr):
+        return _pointer_operation(c, node, op, left, right)
+    if _numeric(left) and _numeric(right):
+        if op in COMPARISONS:
+            return Bool()
+        return _integer_operation(c, node, op, left, right)
+    if op in ("==", "!=") and _comparable(left, right):
+        return Bool()
+    if op in COMPARISONS and isinstance(left, Str) and isinstance(right, Str):
+        return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
+    if type(left) is not type(right):
+        return c.error(node, f"Type mismatch for '{op}': comparing '{left}' with '{right}'")
+    return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
+
+
+def _comparable(left: Type, right: Type) -> bool:
+    match left, right:
+        case Str(), Str():
+            return True
+        case Buffer(), Buffer():
+            return True
+        case Tuple(), Tuple():
+            return len(left.items) == len(right.items) and all(
+                _comparable(a, b) or _numeric(a) and _numeric(b)
+                for a, b in zip(left.items, right.items, strict=True)
+            )
+        case Record(), Record():
+            return set(left.names) == set(right.names)
+        case Array(), Array():
+            return left.size == right.size
+        case Opaque(), Opaque():
+            return left.kind == right.kind
+        case Opaque(scalar=True), _ if right.is_integer:
+            return left == KSYM
+        case Stack(), Stack():
+            return left.user == right.user
+    return False
+
+
+def _integer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Type, right: Type) -> Type:
+    if isinstance(left, Bool) and isinstance(right, Bool) and op in ("&", "|", "^"):
+        return Bool()
+    lsign, rsign = integer_sign(left), integer_sign(right)
+    lflex = isinstance(left, Int) and left.flexible
+    rflex = isinstance(right, Int) and right.flexible
+    if lflex and not rflex:
+        lsign = rsign
+    elif rflex and not lflex:
+        rsign = lsign
+    if op in ("<<", ">>"):
+        return INT64 if lsign else UINT64
+    if op in ("/", "%") and lsign != rsign:
+        c.warning(node, f"signed operands for '{op}' can lead to undefined behavior (cast to unsigned to silence"
+                        " warning)")
+    return INT64 if lsign or rsign or op == "-" else UINT64
+
+
+def _pointer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Type, right: Type) -> Type:
+    pointer, other = (left, right) if isinstance(left, Ptr) else (right, left)
+    if op in COMPARISONS and (isinstance(other, Ptr) or _numeric(other)):
+        return Bool()
+    if _numeric(other) and (op == "+" or op == "-" and isinstance(left, Ptr)):
+        return pointer
+    return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
+
+
+def cast(c: ExpressionChecker, node: tree.Cast, source: Type, target: Type) -> Type:
+    """Check a cast and return its type."""
+    if isinstance(source, Unknown) or isinstance(target, Unknown):
+        return target
+    if isinstance(target, Array) and target.count == 0 and source.size:
+        target = Array(target.elem, source.size // (target.elem.size or 1))
+    if isinstance(target, Str) and target.capacity == 0:
+        target = Str(source.size if isinstance(source, Str) else c.max_strlen)
+    if _castable(source, target):
+        return target
+    return c.error(node, f"Cannot cast from \"{source}\" to \"{target}\"")
+
+
+def _castable(source: Type, target: Type) -> bool:
+    if isinstance(target, (Int, Bool, Enum)):
+        return source.is_scalar or isinstance(source, Agg) and source.castable or (
+            isinstance(source, (Array, Str)) and source.size in (1, 2, 4, 8))
+    if isinstance(target, Ptr):
+        return isinstance(source, Ptr) or source.is_integer or isinstance(source, (Str, Array))
+    if isinstance(target, Array):
+        return source.size == target.size and (source.is_integer or isinstance(source, (Array, Str)))
+    if isinstance(target, (Str, Buffer)):
+        return isinstance(source, (Str, Array, Buffer))
+    if isinstance(target, Opaque):
+        return target == KSYM and source.is_integer or source == target
+    return source == target and not isinstance(target, Void)
+
+
+def member(c: ExpressionChecker, node: tree.FieldAccess, base: Type) -> Type:
+    """Type of ``base.field`` for structs and pointers to them (``.`` and ``->`` are the same)."""
+    space = c.space
+    if isinstance(base, Ptr):
+        space, base = base.space, base.target
+    elif isinstance(base, Struct):
+        space = base.space
+    return find_member(c, node, base, node.field, space)
+
+
+def find_member(c: ExpressionChecker, node: tree.Node, base: Type, name: str, space: Space = Space.NONE) -> Type:
+    """Return the type of a member; notes an error if there is none.  Pointers in it get the address space given."""
+    if isinstance(base, Unknown):
+        return base
+    if not isinstance(base, Struct):
+        return c.error(node, f"Can not access field '{name}' on expression of type '{base}'",
+                       "cast it to a pointer to a struct first: ((struct x *)value)->field")
+    definition = c.table.struct(base.name)
+    if definition is None:
+        return c.error(node, f"Cannot resolve unknown type \"{base.name}\"",
+                       "define it in the script, or build with a kernel pack that has it (btaot kernel capture)")
+    found = lookup_member(definition, name, c.table)
+    if found is None:
+        return c.error(node, f"{base.name} does not contain a field named '{name}'")
+    return from_c(found.type, c.table, space)
+
+
+def lookup_member(definition: CStruct, name: str, table: object) -> Member | None:
+    """Find a member by name, also inside anonymous structs and unions; offsets are from the outer struct."""
+    from ..kernel.types import CRef, Member, TypeTable, strip_typedefs
+
+    assert hasattr(table, "struct")
+    lookup: TypeTable = table  # type: ignore[assignment]
+    for m in definition.members:
+        if m.name == name:
+            return m
+    for m in definition.members:
+        inner_type = strip_typedefs(m.type)
+        if m.name or not isinstance(inner_type, CRef):
+            continue
+        inner = lookup.struct(inner_type.name)
+        found = lookup_member(inner, name, lookup) if inner else None
+        if found:
+            return Member(found.name, found.type, found.bit_offset + m.bit_offset, found.bit_size)
+    return None

@@ -1,0 +1,113 @@
+"""Checking of a whole script: templates, then rounds of inference until no type changes.
+
+A block with several attach points becomes one template per group of points that share the probe type and
+the types of ``args``.
+"""
+
+from __future__ import annotations
+
+from ..config import read_config
+from ..diagnostics import Diagnostics
+from ..kernel.types import Kernel, TypeTable
+from ..options import Options
+from ..probes import AttachSpec, ParseContext, parse_attach_point
+from ..syntax import tree
+from .env import Globals
+from .result import Checked, NamedParam, Template
+from .statements import Checker
+from .types import INT64, Unknown
+
+MAX_ROUNDS = 50
+
+
+def check_program(program: tree.Program, kernel: Kernel, table: TypeTable, options: Options,
+                  diags: Diagnostics) -> Checked:
+    """Return the typed script; raises CompileError if anything is wrong with it.
+
+    ``table`` holds the types of the script's C definitions over those of ``kernel``.
+    """
+    _refuse_unsupported(program, diags)
+    config = read_config(program.config, diags)
+    templates = _templates(program, ParseContext(kernel, diags))
+    diags.check()
+    if not templates:
+        raise diags.fatal(None, "the script has no probes", "a script needs at least one, such as: begin { }")
+    shared = Globals()
+    _declare_maps(program, shared, diags)
+    params: dict[str, NamedParam] = {}
+    positional = 0
+    final = False
+    for _ in range(MAX_ROUNDS):
+        shared.changed = False
+        quiet = diags if final else Diagnostics()
+        for template in templates:
+            checker = Checker(template, shared, kernel, table, options, quiet, config.max_strlen, params)
+            checker.final = final
+            checker.check()
+            positional = max(positional, checker.positional)
+        if final:
+            break
+        if not shared.changed:
+            final = not _settle(shared)
+    diags.check()
+    _check_complete(shared, diags)
+    diags.check()
+    return Checked(program, kernel, table, config, templates, shared.maps, shared.variables, params, positional)
+
+
+def _refuse_unsupported(program: tree.Program, diags: Diagnostics) -> None:
+    """Name what the language has and this compiler does not, yet."""
+    for imported in program.imports:
+        diags.error(imported.span, "import is not supported yet")
+    for macro in program.macros:
+        diags.error(macro.span, "macros are not supported yet")
+    for subprog in program.subprogs:
+        diags.error(subprog.span, "subprograms (fn) are not supported yet")
+    if program.c_text.strip():
+        first = (program.probes or program.map_decls or [None])[0]
+        span = first.span if first else None
+        diags.error(span, "C definitions and includes are not supported yet",
+                    "kernel types need no definition: they come from the kernel pack")
+
+
+def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:
+    templates: list[Template] = []
+    for node in program.probes:
+        groups: dict[object, list[AttachSpec]] = {}
+        for point in node.attach_points:
+            spec = parse_attach_point(point, ctx)
+            groups.setdefault(_group_key(spec), []).append(spec)
+        for specs in groups.values():
+            templates.append(Template(len(templates), specs[0].probe, node, specs))
+    return templates
+
+
+def _group_key(spec: AttachSpec) -> object:
+    args = None if spec.args is None else tuple(sorted((n, str(f.type), f.dynamic) for n, f in spec.args.items()))
+    return (spec.probe.kind, args)
+
+
+def _declare_maps(program: tree.Program, shared: Globals, diags: Diagnostics) -> None:
+    for decl in program.map_decls:
+        info = shared.map(decl.name, decl.span)
+        if info.decl is not None:
+            diags.error(decl.span, f"map {decl.name} is declared twice")
+        info.decl = decl
+        if decl.max_entries <= 0:
+            diags.error(decl.span, f"map {decl.name} must have at least one entry")
+
+
+def _settle(shared: Globals) -> bool:
+    """Give maps that only initialise themselves (``@a++``) their type; returns whether that changed anything."""
+    changed = False
+    for info in shared.maps.values():
+        if isinstance(info.value, Unknown) and info.written:
+            info.value = INT64
+            changed = True
+    return changed
+
+
+def _check_complete(shared: Globals, diags: Diagnostics) -> None:
+    for info in shared.maps.values():
+        if isinstance(info.value, Unknown) and not (info.decl and not info.written):
+            diags.error(info.span, f"Undefined map: {info.name}")

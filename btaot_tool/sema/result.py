@@ -1,0 +1,63 @@
+"""The result of checking: what code generation works from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..config import Config
+from ..kernel.types import Kernel, TypeTable
+from ..payload.layout import ParamType
+from ..probes import AttachSpec, ProbeType
+from ..syntax import tree
+from .env import MapInfo, Variable
+from .types import Type
+
+
+@dataclass
+class Template:
+    """One program: a block of the script for attach points that see the same types.
+
+    Tables are keyed by node identity: nodes are shared between templates, their types are not.
+    """
+
+    index: int
+    probe: ProbeType
+    node: tree.Probe
+    attaches: list[AttachSpec]
+    types: dict[tree.Node, Type] = field(default_factory=dict)
+    variables: dict[tree.Node, Variable] = field(default_factory=dict)  # uses -> declaration
+    constants: dict[tree.Node, int | str] = field(default_factory=dict)  # names that stand for a value
+
+    @property
+    def args(self) -> AttachSpec:
+        """The attach point whose arguments type the template."""
+        return self.attaches[0]
+
+
+@dataclass
+class NamedParam:
+    """A parameter asked for with getopt()."""
+
+    name: str
+    type: ParamType
+    default: int | str
+    help: str = ""
+
+
+@dataclass
+class Checked:
+    """A checked script."""
+
+    program: tree.Program
+    kernel: Kernel
+    table: TypeTable  # of the script's C definitions over the kernel's
+    config: Config
+    templates: list[Template]
+    maps: dict[str, MapInfo]
+    variables: dict[tuple[int, int], Type]
+    params: dict[str, NamedParam]
+    positional_count: int = 0
+
+    def variable_type(self, template: Template, variable: Variable) -> Type:
+        """Return the inferred type of a scratch variable."""
+        return self.variables[(template.index, id(variable.decl))]

@@ -1,0 +1,194 @@
+"""Checking of statements and whole blocks."""
+
+from __future__ import annotations
+
+from .. import library
+from ..syntax import tree
+from . import operators
+from .checker import ExpressionChecker
+from .env import Variable
+from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void, fits, join
+
+
+class Checker(ExpressionChecker):
+    """Checks one program template."""
+
+    loops = 0
+
+    def check(self) -> None:
+        """Check predicate and body of the template."""
+        probe = self.template.node
+        if probe.predicate is not None:
+            self.condition(probe.predicate, self.expr(probe.predicate))
+        self.expr(probe.body)
+
+    def statement(self, node: tree.Stmt) -> None:
+        """Check one statement."""
+        getattr(self, f"_{type(node).__name__}")(node)
+
+    def _Block(self, node: tree.Block) -> Type:  # noqa: N802
+        self.scopes.push()
+        for stmt in node.body:
+            self.statement(stmt)
+        result = self.expr(node.value) if node.value is not None else Void()
+        self.scopes.pop()
+        return result
+
+    def _IfExpr(self, node: tree.IfExpr) -> Type:  # noqa: N802
+        self.condition(node.cond, self.expr(node.cond))
+        then = self.expr(node.then)
+        if node.otherwise is None:
+            return Void()
+        return self._branches(node, then, self.expr(node.otherwise))
+
+    def _ExprStmt(self, node: tree.ExprStmt) -> None:  # noqa: N802
+        self.expr(node.expr)
+
+    def _Assign(self, node: tree.Assign) -> None:  # noqa: N802
+        target, value = node.target, node.value
+        if isinstance(target, tree.Name):
+            if target.name != "_":
+                self.error(target, f"cannot assign to '{target.name}'", "assign to a $variable or a @map")
+            self.expr(value)
+        elif isinstance(target, tree.Variable):
+            self._assign_to_variable(node, target)
+        elif isinstance(target, (tree.MapRef, tree.MapAccess)):
+            self._assign_to_map(node, target)
+        else:
+            self.expr(target)
+            self.error(target, "cannot assign to this expression", "assign to a $variable or a @map")
+
+    def _assign_to_variable(self, node: tree.Assign, target: tree.Variable) -> None:
+        if node.op == "=":
+            self.assign_variable(node, target, self.value_type(node.value, self.expr(node.value)))
+            return
+        left = self.expr(target)
+        right = self.expr(node.value)
+        self.assign_variable(node, target, operators.binary(self, node, node.op[:-1], target, left, right))
+
+    def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
+        """Join a value into the type of a scratch variable, which it declares if it is new."""
+        variable = self.scopes.find(target.name)
+        if variable is None:
+            variable = self.scopes.declare(Variable(target.name, target))
+        self.template.variables[target] = variable
+        self._join_variable(node, variable, value)
+        self.template.types[target] = self.shared.variables.get(self._key(variable), Unknown())
+
+    def _key(self, variable: Variable) -> tuple[int, int]:
+        return (self.template.index, id(variable.decl))
+
+    def _join_variable(self, node: tree.Node, variable: Variable, value: Type) -> None:
+        if isinstance(value, Unknown):
+            return
+        key = self._key(variable)
+        known = self.shared.variables.get(key, Unknown())
+        if variable.fixed and not isinstance(known, Unknown):
+            if not fits(value, known) and not (value.is_integer and known.is_integer and _narrow_ok(value, known)):
+                self.error(node, f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
+                                 f" variable already has a type '{known}'")
+            return
+        joined = join(known, value)
+        if joined is None:
+            self.error(node, f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
+                             f" variable already has a type '{known}'")
+        elif joined != known:
+            self.shared.variables[key] = joined
+            self.shared.changed = True
+
+    def _assign_to_map(self, node: tree.Assign, target: tree.MapRef | tree.MapAccess) -> None:
+        info = self.map_of(target if isinstance(target, tree.MapRef) else target.map)
+        self.use_key(info, target, None if isinstance(target, tree.MapRef) else self.expr(target.key))
+        entry = library.find(node.value.name) if isinstance(node.value, (tree.Call, tree.Name)) else None
+        if entry is not None and entry.aggregate:
+            self._aggregate(node, info.name, entry)
+            value = self.template.types[node.value]
+        elif node.op == "=":
+            value = self.value_type(node.value, self.expr(node.value))
+        else:
+            left = info.value if not isinstance(info.value, Unknown) else INT64
+            value = operators.binary(self, node, node.op[:-1], target, left, self.expr(node.value))
+        if isinstance(info.value, Agg) and not isinstance(value, (Agg, Unknown)):
+            self.error(node, f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map"
+                             f" already has a type '{info.value}'")
+            value = info.value
+        self.use_value(info, node, value)
+        self.template.types[target] = info.value
+
+    def _aggregate(self, node: tree.Assign, name: str, entry: library.Entry) -> None:
+        call = node.value
+        if node.op != "=":
+            self.error(node, f"{entry.name}() can only be assigned with =")
+        args = list(call.args) if isinstance(call, tree.Call) else []
+        self.template.types[call] = self._apply(entry, call, args)
+
+    def _Let(self, node: tree.Let) -> None:  # noqa: N802
+        value = self.value_type(node.value, self.expr(node.value)) if node.value is not None else None
+        if self.scopes.local(node.name):
+            self.error(node, f"Variable ${node.name} was already declared. Variable shadowing is not allowed.")
+        declared = self.type_name(node.type) if node.type is not None else None
+        variable = self.scopes.declare(Variable(node.name, node, fixed=declared is not None and declared.size > 0))
+        self.template.variables[node] = variable
+        if declared is not None and declared.size and self._key(variable) not in self.shared.variables:
+            self.shared.variables[self._key(variable)] = declared
+            self.shared.changed = True
+        if value is not None:
+            self._join_variable(node, variable, value)
+
+    def _loop(self, body: tree.Block) -> None:
+        self.loops += 1
+        self.expr(body)
+        self.loops -= 1
+
+    def _While(self, node: tree.While) -> None:  # noqa: N802
+        self.condition(node.cond, self.expr(node.cond))
+        self._loop(node.body)
+
+    def _Unroll(self, node: tree.Unroll) -> None:  # noqa: N802
+        count = self.literal_int(node.count, "the count of unroll")
+        if count is not None and not 1 <= count <= 100:
+            self.error(node.count, "unroll " + ("minimum value is 1" if count < 1 else "maximum value is 100"))
+        self.template.constants[node] = count or 1
+        self._loop(node.body)
+
+    def _ForRange(self, node: tree.ForRange) -> None:  # noqa: N802
+        start, end = self.expr(node.start), self.expr(node.end)
+        for part, found in ((node.start, start), (node.end, end)):
+            if not (found.is_integer or isinstance(found, Unknown)):
+                self.error(part, f"Loop range requires an integer, got {found}")
+        self.scopes.push()
+        variable = self.scopes.declare(Variable(node.name, node))
+        self.template.variables[node] = variable
+        self._join_variable(node, variable, INT64)
+        self._loop(node.body)
+        self.scopes.pop()
+
+    def _ForMap(self, node: tree.ForMap) -> None:  # noqa: N802
+        info = self.map_of(node.map)
+        if info.keyed is False:
+            self.error(node.map, f"{info.name} has no explicit keys (scalar map), and cannot be used for iteration")
+        self.scopes.push()
+        variable = self.scopes.declare(Variable(node.name, node))
+        self.template.variables[node] = variable
+        if not isinstance(info.key, Unknown) and not isinstance(info.value, Unknown):
+            value = Int(8, info.value.signed) if isinstance(info.value, Agg) else info.value
+            self.shared.variables[self._key(variable)] = Tuple((info.key, value))
+        self._loop(node.body)
+        self.scopes.pop()
+        self.error(node, "for over a map is not supported yet")
+
+    def _Jump(self, node: tree.Jump) -> None:  # noqa: N802
+        if node.kind != "return" and not self.loops:
+            self.error(node, f"{node.kind} statement has to be within a loop context")
+        if node.value is not None:
+            found = self.expr(node.value)
+            if not (found.is_integer or isinstance(found, Unknown)):
+                self.error(node, f"return value must be an integer, got '{found}'")
+
+    def _ImportStmt(self, node: tree.ImportStmt) -> None:  # noqa: N802
+        self.error(node, "import is not supported yet")
+
+
+def _narrow_ok(value: Type, place: Type) -> bool:
+    """Whether an integer literal's flexible sign lets it into a declared place."""
+    return isinstance(value, Int) and value.flexible and value.size <= place.size
