@@ -17,6 +17,7 @@ struct btf_field_place {
 };
 
 void btf_want(struct env *env, const char *name);
+void btf_want_path(struct env *env, const char *path);  /* the field names in "a.b[2].c", or an enumerator */
 /* `type` is "task_struct", "struct x", "union x", or a typedef's name; `path` "a.b[2].c".  -ENOENT: no such field;
  * -ESRCH: no such type; -ENODATA: no BTF on this host; -ENOTUNIQ: several different ones. */
 int btf_find_field(struct env *env, const char *type, const char *path, struct btf_field_place *out);
