@@ -3,8 +3,7 @@
  * Expansion, policy for what the host lacks, order of attaching, the stop.  What is special to a probe type is in its
  * provider_*.c; the table below is the only list of them.
  *
- * Stopping: perf events are disabled by ioctl, which is cheap; programs that cannot be disabled test `running` of the
- * globals map.  Then a grace period makes sure that programs which had begun before have ended. */
+ * Stopping is in attach_stop.c. */
 #define _GNU_SOURCE
 #include "attach.h"
 
@@ -13,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "arch.h"
 #include "host.h"
@@ -373,44 +370,6 @@ uint32_t attach_count(const struct env *env)
 	for (uint32_t i = 0; i < env->instance_count; i++)
 		count += !env->instances[i].missing;
 	return count;
-}
-
-/* ---- stopping ---- */
-
-/* Wait until programs that had begun have ended: they run inside RCU read-side sections. */
-static void wait_for_programs(void)
-{
-	enum { MEMBARRIER_GLOBAL = 1 };
-
-	syscall(SYS_membarrier, MEMBARRIER_GLOBAL, 0, 0);
-}
-
-void attach_disable_all(struct env *env)
-{
-	bool any = false;
-
-	for (uint32_t i = 0; i < env->instance_count; i++) {
-		struct instance *inst = &env->instances[i];
-		const struct provider *provider = provider_find(attach_of(env, inst)->kind);
-
-		if (!inst->fd_count)
-			continue;
-		any = true;
-		if (provider->disable)
-			provider->disable(env, inst);
-	}
-	if (any)
-		wait_for_programs();
-}
-
-void attach_close_all(struct env *env)
-{
-	for (uint32_t i = 0; i < env->instance_count; i++) {
-		struct instance *inst = &env->instances[i];
-
-		while (inst->fd_count)
-			close(inst->fds[--inst->fd_count]);
-	}
 }
 
 int attach_run(struct env *env, uint16_t kind, const char *name)

@@ -11,7 +11,8 @@ int perf_open(struct perf_event_attr *attr, pid_t pid, int cpu);
 /* Run inst->prog_fd at every event of `perf_fd`, with `cookie` where the kernel has cookies, and enable the event.
  * The instance takes `perf_fd` over, also on failure. */
 int perf_attach(struct env *env, struct instance *inst, int perf_fd, uint64_t cookie);
-/* provider->disable for instances that hold perf events. */
+/* provider->disable for timers and counters.  Events that only carry a program (tracepoints, kprobes, uprobes) go on running
+ * it while they are disabled. */
 void perf_disable(struct env *env, struct instance *inst);
 /* One event on every online CPU (for process `pid`, if not 0). */
 int perf_attach_cpus(struct env *env, struct instance *inst, struct perf_event_attr *attr, pid_t pid, uint64_t cookie);

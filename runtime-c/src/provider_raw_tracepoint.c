@@ -45,8 +45,8 @@ static int expand_raw_tracepoint(struct env *env, uint32_t attach)
 	struct expansion x = { env, attach, env->instance_count };
 	int ret;
 
-	if (!strpbrk(event, "*?[")) {
-		add(env, attach, *module && !strpbrk(module, "*?[") ? module : "vmlinux", event);
+	if (!is_pattern(event)) {
+		add(env, attach, *module && !is_pattern(module) ? module : "vmlinux", event);
 		return 0;
 	}
 	ret = tracefs_events(env, "*", event, add_event, &x);

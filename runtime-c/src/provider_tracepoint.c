@@ -126,5 +126,4 @@ const struct provider provider_tracepoint = {
 	.expand = expand_tracepoint,
 	.resolve = resolve_tracepoint,
 	.attach = attach_tracepoint,
-	.disable = perf_disable,
 };

@@ -161,8 +161,8 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 	const char *target = attach_str(env, at->target);
 	struct expansion x = {
 		.env = env, .attach = attach,
-		.wildcard = strpbrk(attach_str(env, at->name), "*?[") != NULL,
-		.all_files = strpbrk(target, "*?[") != NULL,
+		.wildcard = is_pattern(attach_str(env, at->name)),
+		.all_files = is_pattern(target),
 	};
 	int ret = binaries_find(target, host_target_pid(env), expand_file, &x);
 
@@ -247,7 +247,6 @@ const struct provider provider_uprobe = {
 	.prepare_load = prepare_uprobe,
 	.attach = attach_uprobe,
 	.attach_multi = attach_uprobe_multi,
-	.disable = perf_disable,
 };
 
 const struct provider provider_uretprobe = {
@@ -259,5 +258,4 @@ const struct provider provider_uretprobe = {
 	.prepare_load = prepare_uprobe,
 	.attach = attach_uprobe,
 	.attach_multi = attach_uprobe_multi,
-	.disable = perf_disable,
 };

@@ -2,6 +2,8 @@
 #ifndef BTAOT_PROVIDERS_H
 #define BTAOT_PROVIDERS_H
 
+#include <string.h>
+
 #include "attach.h"
 
 extern const struct provider provider_begin, provider_end, provider_self_signal, provider_test, provider_bench;
@@ -22,6 +24,12 @@ static inline const struct btaot_attach *attach_of(const struct env *env, const 
 static inline const char *attach_str(const struct env *env, uint32_t ref)
 {
 	return payload_str(&env->payload, ref);
+}
+
+/* Whether a part of an attach point is a wildcard or a set. */
+static inline bool is_pattern(const char *text)
+{
+	return strpbrk(text, "*?[{") != NULL;
 }
 
 /* provider->expand for attach points that need no look at the host. */
