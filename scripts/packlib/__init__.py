@@ -1,0 +1,1 @@
+"""Makes kernel packs from Debian's kernel packages."""
