@@ -189,6 +189,7 @@ class Builder:
         return tree.ImportStmt(self.at(start, end), self._string(values[1]))
 
     def while_loop(self, values: Values, start: int, end: int) -> tree.While:
+        self._check_condition(values[1])
         return tree.While(self.at(start, end), values[1], _plain(values[2]))
 
     def unroll(self, values: Values, start: int, end: int) -> tree.Unroll:
@@ -208,7 +209,12 @@ class Builder:
         return tree.ForMap(self.at(start, end), self._words(values, "VAR")[0][1:], over, body)
 
     def if_expr(self, values: Values, start: int, end: int) -> tree.IfExpr:
+        self._check_condition(values[1])
         return tree.IfExpr(self.at(start, end), values[1], values[2], values[4] if len(values) > 4 else None)
+
+    def _check_condition(self, cond: tree.Expr) -> None:
+        if isinstance(cond, tree.Record):
+            self.diags.error(cond.span, "a record cannot be a condition", "comparison is '=='", "syntax")
 
     # ---- expressions
 

@@ -49,13 +49,14 @@ def parse_expression(source: Source, diags: Diagnostics) -> tree.Expr:
 
 
 @functools.cache
-def _tables() -> Tables:
+def syntax_tables() -> Tables:
+    """Return the tables of the grammar, read once."""
     return load_tables()
 
 
 def _parse_tokens(builder: Builder, start: str, tokens: list[Token]) -> Any:
     try:
-        return run(_tables(), start, tokens, builder.reduce)
+        return run(syntax_tables(), start, tokens, builder.reduce)
     except Failure as failure:
         _report(builder, tokens, failure)
         return None
