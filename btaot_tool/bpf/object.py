@@ -82,6 +82,9 @@ class BpfObject:
 def read_object(elf: bytes) -> BpfObject:
     """Read an object; ObjectError names what the loader could not handle."""
     obj = ElfObject(elf)
+    for section in obj.sections:
+        if section.name.startswith((".rodata", ".data", ".bss")) and section.data:
+            raise ObjectError(f"the BPF object has data of its own (section {section.name!r}): use a map")
     btf, funcs, lines = _read_btf(obj)
     programs = []
     for section in obj.sections:
@@ -90,8 +93,6 @@ def read_object(elf: bytes) -> BpfObject:
             program.func_info = funcs.get(section.name, [])
             program.line_info = lines.get(section.name, [])
             programs.append(program)
-        elif section.name.startswith((".rodata", ".data", ".bss")) and section.data:
-            raise ObjectError(f"the BPF object has data of its own (section {section.name!r}): use a map")
     return BpfObject(obj.byteorder, programs, btf)
 
 

@@ -1,4 +1,4 @@
-"""Print ``payload_layout.h``, the layout as the C runtime sees it: ``python -m btaot_tool.payload.header [-o FILE]``."""
+"""Print ``payload_layout.h``, the layout as the C runtime sees it: ``python -m btaot_tool.payload.header``."""
 
 from __future__ import annotations
 

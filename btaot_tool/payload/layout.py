@@ -200,11 +200,15 @@ class TypeKind(enum.IntEnum):
 
 
 class TypeFlag(enum.IntFlag):
+    """Properties of a type."""
+
     SIGNED = 1
     TRUNC_MARK = 2
 
 
 class StackMode(enum.IntEnum):
+    """How a stack is printed."""
+
     BPFTRACE = 0
     PERF = 1
     RAW = 2
@@ -212,6 +216,8 @@ class StackMode(enum.IntEnum):
 
 
 class ClockKind(enum.IntEnum):
+    """Clock that a timestamp was taken from."""
+
     MONOTONIC = 0
     BOOT = 1
     TAI = 2
@@ -236,7 +242,7 @@ class ActionKind(enum.IntEnum):
     JOIN = 11  # fmt: separator; every field of args is a string, the first empty one ends the list
     CAT = 12  # pieces make the file name
     SYSTEM = 13  # pieces make the command
-    HELPER_ERROR = 14  # args (return value) i32; fmt: helper name; no args: fmt is the message; aux: lines after it (str)
+    HELPER_ERROR = 14  # args (return value) i32; fmt: helper name (no args: the message); aux: lines after it (str)
     MAP_FULL = 15  # map; aux as HELPER_ERROR
     SKBOUTPUT = 16
     DEBUGF = 17
@@ -265,6 +271,8 @@ class Conv(enum.IntEnum):
 
 
 class ConvFlag(enum.IntFlag):
+    """Flags and length modifiers of a printf conversion."""
+
     LEFT = 1  # -
     ZERO = 2  # 0
     PLUS = 4
@@ -276,6 +284,8 @@ class ConvFlag(enum.IntFlag):
 
 
 class MapFlag(enum.IntFlag):
+    """Properties of a map."""
+
     SCALAR = 1  # no key: ARRAY / PERCPU_ARRAY of one; if PRESENCE, an u64 after the value tells if it was set
     INTERNAL = 2  # not printed, not visible to the user
     PERCPU = 4
@@ -297,12 +307,16 @@ class MapRole(enum.IntEnum):
 
 
 class ParamType(enum.IntEnum):
+    """Type of a named parameter."""
+
     BOOL = 0
     INT = 1
     STRING = 2
 
 
 class AttachFlag(enum.IntFlag):
+    """Properties of an attach point."""
+
     WILDCARD = 1  # target or name holds * ? [ ]
     OPTIONAL = 2  # missing is not an error whatever missing_probes says
     NEEDS_IDENTITY = 4  # the body uses ``probe``, ``func`` or per-instance facts
@@ -449,6 +463,8 @@ RECORDS: tuple[Record, ...] = (
 
 
 class ProgramFlag(enum.IntFlag):
+    """Properties of a program."""
+
     USES_SCRATCH = 1
     SLEEPABLE = 2
     EXIT_CODE = 4

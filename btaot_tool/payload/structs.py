@@ -43,6 +43,7 @@ class Slot:
 
     @property
     def name(self) -> str:
+        """Name of the field."""
         return self.field.name
 
 

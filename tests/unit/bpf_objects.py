@@ -125,3 +125,53 @@ define internal i64 @helper_fn(i64 %x) nounwind noinline "no-builtins" section "
 }}
 {metadata}
 """
+
+
+def arithmetic_program() -> str:
+    """Return a program with many kinds of instructions: all widths, atomics, 32-bit operations, byte swaps."""
+    return """
+declare i16 @llvm.bswap.i16(i16)
+declare i32 @llvm.bswap.i32(i32)
+define i64 @arithmetic(ptr %ctx) nounwind "no-builtins" section "many" {
+  %b = load i8, ptr %ctx, align 1
+  %p2 = getelementptr i8, ptr %ctx, i64 2
+  %h = load i16, ptr %p2, align 2
+  %p4 = getelementptr i8, ptr %ctx, i64 4
+  %w = load i32, ptr %p4, align 4
+  %p8 = getelementptr i8, ptr %ctx, i64 8
+  %d = load i64, ptr %p8, align 8
+  %hs = call i16 @llvm.bswap.i16(i16 %h)
+  %ws = call i32 @llvm.bswap.i32(i32 %w)
+  %bz = sext i8 %b to i64
+  %hz = zext i16 %hs to i64
+  %q = udiv i64 %d, 7
+  %r = urem i64 %q, %hz
+  %wq = udiv i32 %ws, 9
+  %sh = lshr i32 %wq, 3
+  %as = ashr i64 %d, 5
+  %sl = shl i64 %as, %bz
+  %ng = sub i64 0, %sl
+  %x = xor i64 %ng, 255
+  %o = or i64 %x, %r
+  %wz = zext i32 %sh to i64
+  %m = mul i64 %o, %wz
+  %p16 = getelementptr i8, ptr %ctx, i64 16
+  %old = atomicrmw add ptr %p16, i64 %m seq_cst, align 8
+  %old2 = atomicrmw xchg ptr %p16, i64 %old seq_cst, align 8
+  %pair = cmpxchg ptr %p16, i64 %old2, i64 1 seq_cst seq_cst, align 8
+  %old3 = extractvalue { i64, i1 } %pair, 0
+  %unused = atomicrmw add ptr %p8, i64 1 monotonic, align 8
+  %c = icmp slt i64 %old3, -3
+  br i1 %c, label %yes, label %no
+yes:
+  store i32 %w, ptr %p16, align 4
+  store i8 3, ptr %ctx, align 1
+  %c2 = icmp ugt i32 %w, 77
+  br i1 %c2, label %no, label %end
+no:
+  store i16 %h, ptr %p2, align 2
+  br label %end
+end:
+  ret i64 %old3
+}
+"""
