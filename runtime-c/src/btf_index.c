@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "elf_section.h"
+#include "section.h"
 #include "util.h"
 
 #define BTF_MAGIC 0xeb9f
@@ -93,7 +93,7 @@ static int header_read(struct btf *b, uint64_t base)
 
 int btf_index_open(struct btf *b, const char *path)
 {
-	struct elf_section section = { .name = ".BTF" };
+	struct section_place section = { .name = ".BTF" };
 	struct stat st;
 	uint64_t end;
 	void *map;
@@ -103,7 +103,7 @@ int btf_index_open(struct btf *b, const char *path)
 	b->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (b->fd < 0)
 		return -errno;
-	ret = elf_sections_find(b->fd, &section, 1);
+	ret = sections_find(b->fd, &section, 1);
 	if (!ret && !section.found)
 		return -EBADMSG;
 	ret = header_read(b, ret ? 0 : section.offset);

@@ -1,4 +1,4 @@
-/* features.h - what this kernel can do, found by loading tiny programs (never from its version). */
+/* feature.h - what this kernel can do, found by loading tiny programs (never from its version). */
 #ifndef BTAOT_FEATURES_H
 #define BTAOT_FEATURES_H
 

@@ -1,0 +1,212 @@
+/* payload.c - read the two sections of the executable, check header, digest and directory.
+ *
+ * Both sections are read into one aligned buffer, because their place in the file is not aligned.  What is checked
+ * here: magic, version, machine, sizes, digest, the place of every table; the contents of the tables are the concern
+ * of payload_check.c.  A file that was cut, changed or made for another machine gives one line and an error, never a
+ * crash.  Runs on every kernel; a fuzzer calls payload_validate() with bytes of its own. */
+#include "payload.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "section.h"
+#include "payload_check.h"
+#include "sha256.h"
+#include "util.h"
+
+#define PAYLOAD_MAX (256u * 1024 * 1024)
+#define INSN_SIZE 8
+
+#if defined(__x86_64__)
+#define MACHINE 62
+#elif defined(__aarch64__)
+#define MACHINE 183
+#elif defined(__riscv)
+#define MACHINE 243
+#elif defined(__s390x__)
+#define MACHINE 22
+#elif defined(__powerpc64__)
+#define MACHINE 21
+#elif defined(__arm__)
+#define MACHINE 40
+#elif defined(__loongarch__)
+#define MACHINE 258
+#elif defined(__mips__)
+#define MACHINE 8
+#elif defined(__i386__)
+#define MACHINE 3
+#else
+#error "add the ELF machine number of this architecture"
+#endif
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ELF_DATA 1
+#else
+#define ELF_DATA 2
+#endif
+
+/* Where a table's pointer and count go in struct payload, and how large a record is. */
+static const struct {
+	size_t pointer, count, size;
+} tables[BTAOT_TABLE_COUNT] = {
+#define BYTES(t, p, c) [t] = { offsetof(struct payload, p), offsetof(struct payload, c), 1 }
+#define RECORDS(t, p, c, r) [t] = { offsetof(struct payload, p), offsetof(struct payload, c), sizeof(struct r) }
+	BYTES(BTAOT_TABLE_STRINGS, strings, string_count),
+	BYTES(BTAOT_TABLE_BTF, btf, btf_count),
+	RECORDS(BTAOT_TABLE_PROGRAMS, programs, program_count, btaot_program),
+	RECORDS(BTAOT_TABLE_ATTACHES, attaches, attach_count, btaot_attach),
+	RECORDS(BTAOT_TABLE_MAPS, maps, map_count, btaot_map),
+	RECORDS(BTAOT_TABLE_SYMBOLS, symbols, symbol_count, btaot_symbol),
+	RECORDS(BTAOT_TABLE_RELOCS, relocs, reloc_count, btaot_reloc),
+	RECORDS(BTAOT_TABLE_TYPES, types, type_count, btaot_type),
+	RECORDS(BTAOT_TABLE_FIELDS, fields, field_count, btaot_field),
+	RECORDS(BTAOT_TABLE_ENUMERATORS, enumerators, enumerator_count, btaot_enumerator),
+	RECORDS(BTAOT_TABLE_ACTIONS, actions, action_count, btaot_action),
+	RECORDS(BTAOT_TABLE_PIECES, pieces, piece_count, btaot_piece),
+	RECORDS(BTAOT_TABLE_PARAMS, params, param_count, btaot_param),
+	RECORDS(BTAOT_TABLE_CONFIGS, configs, config_count, btaot_config),
+	RECORDS(BTAOT_TABLE_FUNC_INFOS, func_infos, func_info_count, btaot_func_info),
+	RECORDS(BTAOT_TABLE_LINE_INFOS, line_infos, line_info_count, btaot_line_info),
+#undef BYTES
+#undef RECORDS
+};
+
+static const char *header_check(const struct btaot_header *h, size_t meta_size, size_t text_size)
+{
+	if (meta_size < sizeof(*h))
+		return "the payload is truncated (no complete header)";
+	if (h->magic == __builtin_bswap32(BTAOT_MAGIC))
+		return "the payload was made for a machine of the other byte order";
+	if (h->magic != BTAOT_MAGIC)
+		return "the payload is damaged (wrong magic number)";
+	if (h->version != BTAOT_VERSION)
+		return "the payload has a format version that this runtime does not know";
+	if (h->machine != MACHINE || h->elf_class != sizeof(void *) / 4 || h->elf_data != ELF_DATA)
+		return "the payload was made for another architecture";
+	if (h->header_size != sizeof(*h))
+		return "the payload is damaged (size of the header)";
+	if (h->meta_size != meta_size || h->text_size != text_size)
+		return "the payload is truncated or damaged (its sections have other sizes than the header says)";
+	if (text_size % INSN_SIZE)
+		return "the payload is damaged (half an instruction)";
+	return NULL;
+}
+
+static bool digest_matches(const struct btaot_header *h, const void *meta, size_t meta_size, const void *text,
+			   size_t text_size)
+{
+	static const uint8_t zero[BTAOT_DIGEST_SIZE];
+	size_t at = offsetof(struct btaot_header, digest);
+	uint8_t digest[BTAOT_DIGEST_SIZE];
+	struct sha256 s;
+
+	sha256_init(&s);
+	sha256_update(&s, meta, at);
+	sha256_update(&s, zero, sizeof(zero));
+	sha256_update(&s, (const char *)meta + at + sizeof(zero), meta_size - at - sizeof(zero));
+	sha256_update(&s, text, text_size);
+	sha256_final(&s, digest);
+	return !memcmp(digest, h->digest, sizeof(digest));
+}
+
+static const char *directory_open(struct payload *p, const char *meta, size_t meta_size)
+{
+	for (int i = 0; i < BTAOT_TABLE_COUNT; i++) {
+		const struct btaot_table *t = &p->header->tables[i];
+		const void *start;
+
+		if (t->offset % 8 || t->offset < sizeof(struct btaot_header) || t->offset > meta_size ||
+		    t->count > (meta_size - t->offset) / tables[i].size)
+			return "the payload is damaged (a table is outside its section)";
+		start = meta + t->offset;
+		memcpy((char *)p + tables[i].pointer, &start, sizeof(start));
+		memcpy((char *)p + tables[i].count, &t->count, sizeof(t->count));
+	}
+	return NULL;
+}
+
+const char *payload_validate(struct payload *p, const void *meta, size_t meta_size, const void *text, size_t text_size,
+			     bool check_digest)
+{
+	const char *wrong;
+
+	memset(p, 0, sizeof(*p));
+	p->header = meta;
+	wrong = header_check(p->header, meta_size, text_size);
+	if (wrong)
+		return wrong;
+	if (check_digest && !digest_matches(p->header, meta, meta_size, text, text_size))
+		return "the payload is damaged (its digest does not match)";
+	p->text = text;
+	p->insn_count = (uint32_t)(text_size / INSN_SIZE);
+	wrong = directory_open(p, meta, meta_size);
+	return wrong ? wrong : payload_check(p);
+}
+
+static int sections_read(int fd, const struct section_place s[2], char **buf, size_t *text_at)
+{
+	*text_at = (size_t)(s[0].size + 15) & ~(size_t)15;
+	*buf = arena_alloc(*text_at + (size_t)s[1].size + 16);
+	for (int i = 0; i < 2; i++) {
+		size_t size = (size_t)s[i].size;
+		ssize_t n = size ? pread(fd, *buf + (i ? *text_at : 0), size, (off_t)s[i].offset) : 0;
+
+		if (n < 0)
+			return -errno;
+		if ((size_t)n != size)
+			return -ENOEXEC;
+	}
+	return 0;
+}
+
+int payload_read_fd(struct payload *p, int fd, const char *name)
+{
+	struct section_place s[2] = { { .name = BTAOT_SECTION_META }, { .name = BTAOT_SECTION_TEXT } };
+	const char *wrong;
+	size_t text_at;
+	char *buf;
+	int ret = sections_find(fd, s, 2);
+
+	if (ret == -ENOEXEC) {
+		err("%s: the file is truncated or damaged (its ELF section headers cannot be read)", name);
+		return ret;
+	}
+	if (!ret && !s[0].found && !s[1].found) {
+		err("%s: this is the bare runtime of btaot: it carries no script (build one with `btaot build`)", name);
+		return -ENOEXEC;
+	}
+	if (!ret && (!s[0].found || !s[1].found || s[0].size > PAYLOAD_MAX || s[1].size > PAYLOAD_MAX)) {
+		err("%s: the payload is damaged (a section is missing or has an impossible size)", name);
+		return -ENOEXEC;
+	}
+	if (!ret)
+		ret = sections_read(fd, s, &buf, &text_at);
+	if (ret) {
+		err("%s: cannot read the payload: %s", name, strerror(-ret));
+		return ret;
+	}
+	wrong = payload_validate(p, buf, (size_t)s[0].size, buf + text_at, (size_t)s[1].size, true);
+	if (wrong) {
+		err("%s: %s", name, wrong);
+		return -ENOEXEC;
+	}
+	return 0;
+}
+
+int payload_read(struct payload *p, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0) {
+		ret = -errno;
+		err("cannot open %s: %s", path, strerror(errno));
+		return ret;
+	}
+	ret = payload_read_fd(p, fd, path);
+	close(fd);
+	return ret;
+}

@@ -1,0 +1,10 @@
+/* payload_check.h - the contents of the payload's tables. */
+#ifndef BTAOT_PAYLOAD_CHECK_H
+#define BTAOT_PAYLOAD_CHECK_H
+
+#include "payload.h"
+
+/* NULL, or what is wrong (a static text).  The pointers and counts of `p` are set and in bounds. */
+const char *payload_check(const struct payload *p);
+
+#endif
