@@ -59,15 +59,16 @@ class PackData:
     digest: str = ""
 
 
-def write_pack(path: Path, data: PackData) -> PackData:
-    """Write a pack; return it with its digest."""
+def write_pack(path: Path, data: PackData, *, fast: bool = False) -> PackData:
+    """Write a pack; return it with its digest.  ``fast`` compresses less."""
     sections: list[tuple[str, int]] = []
     stream = bytearray()
     for name in column_names():
         stored = _encode_column(name, data.columns.data[name])
         sections.append((name, len(stored)))
         stream += stored
-    for name, text in (("strings", data.columns.strings), ("tracepoints", data.tracepoints), ("constants", data.constants)):
+    texts = {"strings": data.columns.strings, "tracepoints": data.tracepoints, "constants": data.constants}
+    for name, text in texts.items():
         sections.append((name, len(text)))
         stream += text
     digest = hashlib.sha256(stream).hexdigest()
@@ -77,7 +78,7 @@ def write_pack(path: Path, data: PackData) -> PackData:
         "version": identity.version, "sha256": digest, "sections": sections,
     }  # fmt: skip
     text = json.dumps(header, separators=(",", ":")).encode()
-    packed = lzma.compress(stream, check=lzma.CHECK_CRC32, preset=9 | lzma.PRESET_EXTREME)
+    packed = lzma.compress(stream, check=lzma.CHECK_CRC32, preset=0 if fast else 9 | lzma.PRESET_EXTREME)
     path.write_bytes(MAGIC + _LENGTH.pack(len(text)) + text + packed)
     return PackData(identity, data.columns, data.tracepoints, data.constants, digest)
 
