@@ -1,3 +1,4 @@
+# ruff: noqa: D102 (the grammar says what each action is)
 """The actions of the grammar: each makes one node of the tree.
 
 A method is called like the rule (or alias) of grammar.lark that it serves, with the values of the rule's symbols; the
@@ -39,9 +40,7 @@ class Positions:
         """Return the span of ``text[start:end]``."""
         line = bisect_right(self.starts, start)
         end_line = line if line == len(self.starts) or end < self.starts[line] else bisect_right(self.starts, end)
-        return Span(
-            self.source, line, start - self.starts[line - 1] + 1, end_line, end - self.starts[end_line - 1] + 1
-        )
+        return Span(self.source, line, start - self.starts[line - 1] + 1, end_line, end - self.starts[end_line - 1] + 1)
 
 
 @dataclass(slots=True)
@@ -233,9 +232,7 @@ class Builder:
             self._check_countable(operand, op)
             return tree.Unary(self.at(start, end), op.type + "x", operand)
         if op.type == "&" and not isinstance(operand, tree.Variable | tree.MapRef):
-            self.diags.error(
-                operand.span, "only the address of a variable or a map can be taken", code="syntax"
-            )
+            self.diags.error(operand.span, "only the address of a variable or a map can be taken", code="syntax")
         return tree.Unary(self.at(start, end), op.type, operand)
 
     def postfix(self, values: Values, start: int, end: int) -> tree.Unary:
@@ -313,7 +310,7 @@ class Builder:
     def group(self, values: Values, start: int, end: int) -> tree.Expr:
         return values[1]  # type: ignore[no-any-return]
 
-    def tuple(self, values: Values, start: int, end: int) -> tree.Tuple:
+    def tuple_expr(self, values: Values, start: int, end: int) -> tree.Tuple:
         return tree.Tuple(self.at(start, end), [v for v in values if not isinstance(v, Token)])
 
     def record(self, values: Values, start: int, end: int) -> tree.Record:
@@ -331,7 +328,7 @@ class Builder:
 
     # ---- types
 
-    def type(self, values: Values, start: int, end: int) -> tree.TypeName:
+    def type_name(self, values: Values, start: int, end: int) -> tree.TypeName:
         tagged = values[0].type in ("struct", "union", "enum")
         name = f"{values[0].type} {self.word(values[1])}" if tagged else self.word(values[0])
         suffixes: list[str | int] = []

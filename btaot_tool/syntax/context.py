@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import re
+
 from .lalr import Token
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text as a set."""
+    return frozenset(text.split())
+
 
 TAGS = ("struct", "union", "enum")
 
-BUILTIN_TYPES = frozenset(
+BUILTIN_TYPES = words(
     "void bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 string buffer inet timestamp username_t"
-    " macaddr_t cgroup_path_t min_t max_t sum_t count_t avg_t stats_t umin_t umax_t usum_t uavg_t ustats_t".split()
+    " macaddr_t cgroup_path_t min_t max_t sum_t count_t avg_t stats_t umin_t umax_t usum_t uavg_t ustats_t"
 )
 
 # A name in parentheses is a type if an operand follows, "(size_t)-1", but these are values, "(pid) - 1".
-_VALUES = frozenset(
+_VALUES = words(
     "args ctx kstack ustack nsecs pid tid uid gid cpu comm elapsed curtask rand retval func probe username cgroup ppid"
-    " ncpus numaid jiffies cpid pcomm leader_tid leader_comm usermode probetype".split()
+    " ncpus numaid jiffies cpid pcomm leader_tid leader_comm usermode probetype"
 )
 
-_OPERAND_STARTS = frozenset(
-    "NAME VAR PARAM MAP NUMBER STRING $# ( - ! ~ * & ++ -- if sizeof offsetof typeinfo comptime true false".split()
+_ARGUMENT = re.compile(r"s?arg[0-9]+")
+
+_OPERAND_STARTS = words(
+    "NAME VAR PARAM MAP NUMBER STRING $# ( - ! ~ * & ++ -- if sizeof offsetof typeinfo comptime true false"
 )
 
 _TYPE_TAKERS = frozenset({"sizeof", "offsetof", "typeinfo", "typeof"})
@@ -47,11 +57,21 @@ def resolve_context(text: str, tokens: list[Token]) -> list[Token]:
                 _mark_type(text, tokens, i + 1, "NAME")
             elif opened[-1] == "offsetof" and i + 1 < len(tokens) and _is_word(text, tokens[i + 1]):
                 tokens[i + 1] = tokens[i + 1]._replace(type="NAME")
+        elif kind == "*=" and _ends_type(tokens, i):
+            tokens[i : i + 1] = [Token("*", token.start, token.start + 1), Token("=", token.start + 1, token.end)]
     return tokens
 
 
+def _ends_type(tokens: list[Token], i: int) -> bool:
+    """Say whether what stands before i is ``let $x : type``."""
+    while i and tokens[i - 1].type in ("*", "[", "]", "NUMBER"):
+        i -= 1
+    i -= 2 if i > 1 and tokens[i - 2].type in TAGS else 1
+    return i > 2 and [t.type for t in tokens[i - 3 : i]] == ["let", "VAR", ":"]
+
+
 def _type_at(text: str, tokens: list[Token], i: int) -> tuple[int, bool, bool]:
-    """Return the index after the type that starts at i (i itself if there is none), whether it has suffixes, and an array."""
+    """Return the index after the type at i, or i if there is none; and whether it has suffixes, and is an array."""
     start, n = i, len(tokens)
     if i < n and tokens[i].type in TAGS:
         i += 1
@@ -107,7 +127,7 @@ def _mark_type(text: str, tokens: list[Token], i: int, taker: str) -> None:
 
 
 def _is_value(name: str) -> bool:
-    return name in _VALUES or name.startswith("__builtin_") or (name.lstrip("s").startswith("arg") and name[-1].isdigit())
+    return name in _VALUES or name.startswith("__builtin_") or _ARGUMENT.fullmatch(name) is not None
 
 
 def _is_word(text: str, token: Token) -> bool:

@@ -25,7 +25,8 @@ def _write(value: Any, indent: str, spans: bool) -> str:
     deeper = indent + "  "
     for field in dataclasses.fields(value):
         content = getattr(value, field.name)
-        if field.name in ("span", "name_span") or content is None or (content in ("", [], ()) and field.name != "value"):
+        empty = content in ("", [], (), False) and field.name != "value"
+        if field.name in ("span", "name_span", "quoted") or content is None or empty:
             continue
         if isinstance(content, Node):
             nested.append(f"{field.name}={_write(content, deeper, spans)}")

@@ -12,19 +12,20 @@ from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostics, Source
 from .build import Builder, Values
+from .context import words
 from .lalr import Token, run
 from .lexer import Lexer
 from .parse import parse, syntax_tables
-from .tree import Let, Subprog, TypeName, TypeOf, Unary
+from .tree import Cast, Let, Subprog, TypeName, TypeOf, Unary
 
 INDENT = "  "
 CONTINUATION = "    "
 ONE_LINE = 48  # the most characters, without spaces, of a block on one line
 
-_CONTINUES = frozenset("else ; , ) ] . -> ? : == != < > <= >= + / % | ^ || && .. PRED_END".split())
-_TIGHT_AFTER = frozenset("( [ CAST . -> .. PRED".split())
-_TIGHT_BEFORE = frozenset(") ] , ; . -> .. PRED_END [".split())
-_CALLERS = frozenset("NAME sizeof offsetof typeinfo typeof".split())
+_CONTINUES = words("else ; , ) ] . -> ? : == != < > <= >= + / % | ^ || && .. PRED_END")
+_TIGHT_AFTER = words("( [ CAST . -> .. PRED")
+_TIGHT_BEFORE = words(") ] , ; . -> .. PRED_END [")
+_CALLERS = words("NAME sizeof offsetof typeinfo typeof")
 _COMMENT = "COMMENT"
 
 
@@ -38,7 +39,8 @@ def format_program(source: Source) -> str:
     for item in lexer.items():
         run(syntax_tables(), "item", item.tokens, roles.reduce)
         elements += [_Element(t.type, t.start, t.end, i == 0) for i, t in enumerate(item.tokens)]
-    elements += [_Element(_COMMENT, start, end) for start, end in sorted(set(lexer.comments)) if not _inside(elements, start)]
+    comments = [c for c in sorted(set(lexer.comments)) if not _inside(elements, c[0])]
+    elements += [_Element(_COMMENT, start, end) for start, end in comments]
     elements.sort(key=lambda e: e.start)
     shebang = re.match(r"\s*(#![^\n]*)", source.text)
     printer = _Printer(source.text, elements, roles, [shebang[1].rstrip()] if shebang else [])
@@ -80,13 +82,13 @@ class _Roles(Builder):
         self.postfixes.add(values[1].start)
         return super().postfix(values, start, end)
 
-    def cast(self, values: Values, start: int, end: int):  # type: ignore[no-untyped-def]
+    def cast(self, values: Values, start: int, end: int) -> Cast:
         self.casts.add(values[2].start)
         return super().cast(values, start, end)
 
-    def type(self, values: Values, start: int, end: int) -> TypeName:
+    def type_name(self, values: Values, start: int, end: int) -> TypeName:
         self.stars |= {v.start for v in values if v.type == "*"}
-        return super().type(values, start, end)
+        return super().type_name(values, start, end)
 
     def let(self, values: Values, start: int, end: int) -> Let:
         self._note_colons(values)
@@ -115,7 +117,7 @@ class _Printer:
     line: str = ""
     last: int = 0  # offset of the end of the element before
     opened: list[tuple[str, bool]] = field(default_factory=list)  # brackets: type, and block on several lines
-    closes_one: bool = False  # the last brace closed a block on one line
+    before: str = ""  # type of the last token that is no comment
 
     def print(self) -> str:
         previous: _Element | None = None
@@ -124,6 +126,7 @@ class _Printer:
                 self._comment(i, previous)
             else:
                 self._token(i, previous)
+                self.before = element.type
             self.last = element.end
             previous = element
         self._flush()
@@ -154,8 +157,8 @@ class _Printer:
         text = self.text[element.start : element.end].rstrip()
         gap = self._gap(element)
         if previous is None or gap:
-            inside = previous is not None and self._in_statement(previous)
-            self._new_line(gap > 1, CONTINUATION if inside else "")
+            following = next((e.type for e in self.elements[i:] if e.type != _COMMENT), "}")
+            self._new_line(gap > 1, CONTINUATION if self._in_statement(following) else "")
         elif self.line.strip() and not self.line.endswith(" "):
             self.line += " "
         indent = self.line if not self.line.strip() else ""
@@ -168,11 +171,13 @@ class _Printer:
             if not self.line:
                 self.lines.append("")
 
-    def _in_statement(self, previous: _Element) -> bool:
-        """Say whether a statement goes on after this element."""
-        if self.opened and self.opened[-1][0] != "{":
+    def _in_statement(self, following: str) -> bool:
+        """Say whether a comment stands inside of a statement, which goes on with this token after it."""
+        if not self.opened or (following == "}" and self.opened[-1][0] == "{"):
+            return False
+        if self.opened[-1][0] != "{":
             return True
-        return bool(self.opened) and previous.type not in ("{", "}", ";", _COMMENT)
+        return self.before not in ("{", "}", ";", "") or (self.before == "}" and following in _CONTINUES)
 
     # ---- tokens
 
@@ -208,7 +213,8 @@ class _Printer:
         if element.first:
             self._new_line(gap > 1 or (previous.type == "}" and not (self._is_one_line() and gap == 1)))
         elif self._ends_line(previous):
-            self._new_line(gap > 1 and kind != "}", CONTINUATION if self._in_comment_break(element, previous, closed) else "")
+            inside = closed[0] != "{" and self._in_statement(kind)
+            self._new_line(gap > 1 and kind != "}", CONTINUATION if inside else "")
         elif kind == "AP" or kind == "PRED":
             self._new_line()
         elif closed[0] == "{":
@@ -216,12 +222,12 @@ class _Printer:
                 self._new_line()
             elif previous.type != "{":
                 self.line += " "
-        elif previous.type == "{":
+        elif self.before == "{":
             if self.opened and self.opened[-1][1]:
                 self._new_line()
             elif kind != "}":
                 self.line += " "
-        elif previous.type in (";", "}") and self._at_statement(element, previous):
+        elif self.before in (";", "}") and self._at_statement(kind):
             if not self.opened or self.opened[-1][1]:
                 self._new_line(gap > 1)
             else:
@@ -231,18 +237,6 @@ class _Printer:
             self._new_line(False, "" if inside or not self.opened else CONTINUATION)
         elif self._has_space(element, previous):
             self.line += " "
-
-    def _in_comment_break(self, element: _Element, previous: _Element, closed: tuple[str, bool]) -> bool:
-        """Say whether the line that a comment ended was inside of a statement."""
-        if closed[0] == "{" or not self.opened:
-            return False
-        if self.opened[-1][0] != "{":
-            return True
-        index = self.elements.index(previous)
-        while index >= 0 and self.elements[index].type == _COMMENT:
-            index -= 1
-        before = self.elements[index].type if index >= 0 else ";"
-        return before not in ("{", "}", ";") or (before == "}" and element.type in _CONTINUES)
 
     def _is_one_line(self) -> bool:
         """Say whether the line that is being written is a whole item."""
@@ -256,20 +250,20 @@ class _Printer:
         rest = self.text.find("\n", previous.end)
         return self.text.startswith("//", previous.start) or not self.text[previous.end : rest].strip()
 
-    def _at_statement(self, element: _Element, previous: _Element) -> bool:
+    def _at_statement(self, kind: str) -> bool:
         """Say whether a statement begins with this token, which follows a semicolon or brace."""
         if self.opened and self.opened[-1][0] != "{":
             return False
-        if previous.type == ";":
-            return element.type != ";"
-        return element.type not in _CONTINUES
+        if self.before == ";":
+            return kind != ";"
+        return kind not in _CONTINUES
 
     def _has_space(self, element: _Element, previous: _Element) -> bool:
         kind, before, roles = element.type, previous.type, self.roles
         if before == _COMMENT:
             return kind not in (",", ";", ")")
-        if before in ("PRED", "-", "+", "&") and kind[0] in "*/-+&" and previous.start in roles.prefixes | {previous.start}:
-            return before != "PRED" or kind in ("*", "/")
+        if (before in ("-", "+", "&") and kind[0] == before) or (before == "PRED" and kind == "*"):
+            return True  # one token otherwise, or the start of a comment
         if before in _TIGHT_AFTER or previous.start in roles.prefixes or previous.start in roles.casts:
             return False
         if kind in _TIGHT_BEFORE or element.start in roles.postfixes or element.start in roles.colons:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .context import resolve_context
+from .context import resolve_context, words
 from .lalr import Token
 
-KEYWORDS = frozenset(
+KEYWORDS = words(
     "if else while for unroll break continue return let import sizeof offsetof typeinfo typeof comptime true false"
-    " struct union enum".split()
+    " struct union enum"
 )
 
 _LAYOUT = re.compile(r"(?:[ \t\r\n\f\v]+|//[^\n]*|/\*.*?\*/)*", re.S)
@@ -245,7 +245,7 @@ class Lexer:
             self.error(pos, end, "a '$' without a name", "")
             tokens.append(Token("VAR", pos, end))
         elif char == "'":
-            self.error(pos, end, "unexpected character \"'\"", "strings are written in double quotes")
+            self.error(pos, end, 'unexpected character "\'"', "strings are written in double quotes")
         else:
             self.error(pos, end, f"unexpected character {char!r}", "")
         return end

@@ -20,7 +20,9 @@ _UNITS = {
     "h": 3_600_000_000_000,
     "d": 86_400_000_000_000,
 }
-_ESCAPE = re.compile(r'\\(?:(?P<simple>[ntr"\\])|(?P<octal>[0-7]{1,3})|[xX](?P<hex>[0-9a-fA-F]{1,2})|(?P<bad>.?))', re.S)
+_ESCAPE = re.compile(
+    r'\\(?:(?P<simple>[ntr"\\])|(?P<octal>[0-7]{1,3})|[xX](?P<hex>[0-9a-fA-F]{1,2})|(?P<bad>.?))', re.S
+)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 
 
@@ -66,7 +68,8 @@ def _digits_value(match: re.Match[str], text: str) -> int:
     if match["exp"]:
         if not 1 <= int(digits) <= 9:
             raise LiteralError(f"integer '{text}' needs one digit from 1 to 9 before its exponent", 0, len(text))
-        return int(digits) * 10 ** min(int(match["exp"].replace("_", "")), 30)
+        exponent = min(int(match["exp"].replace("_", "")), 30)
+        return int(digits) * int(10**exponent)
     if len(digits) > 1 and digits[0] == "0":
         if set(digits) - set("01234567"):
             raise LiteralError(f"invalid octal integer '{text}'", 0, len(text), "a leading zero makes it octal")
@@ -76,7 +79,8 @@ def _digits_value(match: re.Match[str], text: str) -> int:
 
 def _bad_suffix(text: str, suffix: str, at: int) -> LiteralError:
     if suffix in ("e", "E"):
-        return LiteralError(f"the exponent of '{text}' is missing", 0, len(text), "an exponent is a positive whole number")
+        hint = "an exponent is a positive whole number"
+        return LiteralError(f"the exponent of '{text}' is missing", 0, len(text), hint)
     good = re.match(r"(?i:ull|ul|u|ll|l)|[num]s|[smhd]", suffix)
     start = good.end() if good else 0
     hint = "suffixes are u, l, ul, ll, ull, or for durations ns, us, ms, s, m, h, d"
@@ -111,5 +115,5 @@ def _escape_value(match: re.Match[str]) -> bytes:
         return bytes([int(match["hex"], 16)])
     if match["bad"] in ("x", "X"):
         raise LiteralError("no hexadecimal digits after \\x", start, end, "for example \\x41")
-    hint = "known escapes: \\n \\t \\r \\\" \\\\ \\101 (octal) \\x41 (hexadecimal)"
+    hint = 'known escapes: \\n \\t \\r \\" \\\\ \\101 (octal) \\x41 (hexadecimal)'
     raise LiteralError(f"unknown escape '{match.group()}'", start, end, hint)

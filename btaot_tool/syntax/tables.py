@@ -25,7 +25,7 @@ def build(grammar: str) -> dict[str, Any]:
     from lark.parsers.lalr_analysis import Shift
 
     lark = Lark(grammar, parser="lalr", lexer="basic", start=STARTS, keep_all_tokens=True, maybe_placeholders=False)
-    table: Any = lark.parser.parser._parse_table  # type: ignore[attr-defined]
+    table: Any = lark.parser.parser._parse_table
     text = {t.name: t.pattern.value for t in lark.terminals if isinstance(t.pattern, PatternStr)}
     terminals = {t.name for t in lark.terminals} | {END} | set(lark.ignore_tokens)
     rules: dict[tuple[str, int, str, int], int] = {}

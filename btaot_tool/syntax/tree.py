@@ -60,6 +60,8 @@ class IntLiteral(Expr):
 
 @dataclass(eq=False, slots=True)
 class BoolLiteral(Expr):
+    """``true`` and ``false``."""
+
     value: bool
 
 
@@ -122,17 +124,23 @@ class Call(Expr):
 
 @dataclass(eq=False, slots=True)
 class Sizeof(Expr):
+    """``sizeof(T)`` or ``sizeof(expr)``."""
+
     operand: TypeName | TypeOf | Expr
 
 
 @dataclass(eq=False, slots=True)
 class Offsetof(Expr):
+    """``offsetof(T, a.b)``; the first operand may be an expression."""
+
     operand: TypeName | TypeOf | Expr
     fields: tuple[str, ...]
 
 
 @dataclass(eq=False, slots=True)
 class TypeInfo(Expr):
+    """``typeinfo(T)`` or ``typeinfo(expr)``."""
+
     operand: TypeName | TypeOf | Expr
 
 
@@ -197,6 +205,8 @@ class Index(Expr):
 
 @dataclass(eq=False, slots=True)
 class Cast(Expr):
+    """``(T)expr``."""
+
     type: TypeName | TypeOf
     expr: Expr
 
@@ -234,12 +244,17 @@ class Stmt(Node):
 
 @dataclass(eq=False, slots=True)
 class ExprStmt(Stmt):
+    """An expression whose value nobody uses."""
+
     expr: Expr
 
 
 @dataclass(eq=False, slots=True)
 class Assign(Stmt):
-    """``target op value``; op is "=" or "+=" and so on.  The target is Variable, MapRef, MapAccess or the discard Name "_"."""
+    """``target op value``; op is "=" or "+=" and so on.
+
+    The target is Variable, MapRef, MapAccess or the discard Name "_".
+    """
 
     target: Expr
     op: str
@@ -257,12 +272,16 @@ class Let(Stmt):
 
 @dataclass(eq=False, slots=True)
 class While(Stmt):
+    """``while (c) { }``."""
+
     cond: Expr
     body: Block
 
 
 @dataclass(eq=False, slots=True)
 class Unroll(Stmt):
+    """``unroll (n) { }``."""
+
     count: Expr
     body: Block
 
@@ -301,7 +320,8 @@ class Jump(Stmt):
 class AttachPoint(Node):
     """An attach point as written, split at its colons; quotes are removed, globs and ``$N`` kept.
 
-    ``provider`` is the canonical long name ("tracepoint"); ``parts`` is what follows it.  ``raw`` is the text as written.
+    ``provider`` is the canonical long name ("tracepoint"); ``parts`` is what follows it, an at sign of
+    ``uprobe:lib@file.c:7`` being a part of its own.  ``raw`` is the text as written.
     """
 
     raw: str
@@ -313,6 +333,8 @@ class AttachPoint(Node):
 
 @dataclass(eq=False, slots=True)
 class Probe(Node):
+    """``attach points /predicate/ { }``."""
+
     attach_points: list[AttachPoint]
     predicate: Expr | None
     body: Block
@@ -337,6 +359,8 @@ class MacroParam(Node):
 
 @dataclass(eq=False, slots=True)
 class Macro(Node):
+    """``macro name(a, $b, @c) { }``."""
+
     name: str
     params: list[MacroParam]
     body: Block
@@ -354,11 +378,15 @@ class Subprog(Node):
 
 @dataclass(eq=False, slots=True)
 class Import(Node):
+    """``import "path";`` at the top level."""
+
     path: str
 
 
 @dataclass(eq=False, slots=True)
 class ImportStmt(Stmt):
+    """``import "path";`` in a block."""
+
     path: str
 
 
