@@ -23,7 +23,9 @@ static const struct provider *const providers[] = {
 	&provider_begin, &provider_end, &provider_self_signal, &provider_test, &provider_bench,
 	&provider_interval, &provider_profile,
 	&provider_tracepoint, &provider_raw_tracepoint,
+	&provider_kprobe, &provider_kretprobe,
 	&provider_uprobe, &provider_uretprobe,
+	&provider_software, &provider_hardware,
 };
 
 const struct provider *provider_find(uint16_t kind)
@@ -325,6 +327,14 @@ static bool same_group(const struct instance *a, const struct instance *b)
 	return a->multi && b->multi && a->attach == b->attach && a->prog_fd == b->prog_fd;
 }
 
+/* One of many functions that a wildcard matched and that the kernel does not let be probed. */
+static bool is_refused_match(const struct env *env, const struct instance *inst, int ret)
+{
+	if (!(attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_WILDCARD))
+		return false;
+	return ret == -EINVAL || ret == -ENOENT || ret == -EADDRNOTAVAIL || ret == -EILSEQ;
+}
+
 static int attach_range(struct env *env, uint32_t first, uint32_t end)
 {
 	struct instance *inst = &env->instances[first];
@@ -336,6 +346,12 @@ static int attach_range(struct env *env, uint32_t first, uint32_t end)
 	if (inst->multi && provider->attach_multi)
 		return attach_group(env, provider, first, end);
 	ret = provider->attach(env, inst, first);
+	if (ret < 0 && is_refused_match(env, inst, ret)) {
+		inst->missing = true;
+		free(env->host->why);
+		env->host->why = NULL;
+		return 0;
+	}
 	return ret < 0 ? attach_failed(env, inst, ret) : 0;
 }
 

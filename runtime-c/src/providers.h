@@ -9,7 +9,9 @@
 extern const struct provider provider_begin, provider_end, provider_self_signal, provider_test, provider_bench;
 extern const struct provider provider_interval, provider_profile;
 extern const struct provider provider_tracepoint, provider_raw_tracepoint;
+extern const struct provider provider_kprobe, provider_kretprobe;
 extern const struct provider provider_uprobe, provider_uretprobe;
+extern const struct provider provider_software, provider_hardware;
 
 /* Explain a failure in words; printed before "Unable to attach probe" or "No matches", as an error or a warning as
  * missing_probes says.  Returns `ret`. */

@@ -1,0 +1,155 @@
+/* kernel_functions.c - which functions of the kernel match a pattern.
+ *
+ * tracefs' available_filter_functions lists exactly what ftrace can trace; it may be unreadable (lockdown, containers,
+ * EPERM), then /proc/kallsyms serves, without the functions that are known to be untraceable, and attaching copes with
+ * the rest.  Both are read in a stream and only for patterns: kallsyms alone takes 50 ms and more. */
+#define _GNU_SOURCE
+#include "kernel_functions.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracefs.h"
+#include "util.h"
+
+struct search {
+	const char *module, *pattern;
+	bool kallsyms;
+	struct kernel_function *list;
+	size_t count, room;
+};
+
+/* Symbols that look like functions but have no entry that can be probed. */
+static bool is_untraceable(const char *name)
+{
+	static const char *const prefixes[] = { "__pfx_", "__cfi_", "__ftrace_invalid_address__", "__kstrtab", "$" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return strstr(name, ".part.") || strstr(name, ".cold");
+}
+
+bool kernel_function_parse(char *line, bool kallsyms, struct kernel_function *out)
+{
+	char *name = line, *end, *bracket;
+
+	out->address = 0;
+	if (kallsyms) {
+		out->address = strtoull(line, &end, 16);
+		if (end == line || *end != ' ' || !end[1] || !strchr("tTwW", end[1]) || end[2] != ' ')
+			return false;
+		name = end + 3;
+	}
+	end = name + strcspn(name, " \t");
+	bracket = *end ? strchr(end, '[') : NULL;
+	*end = 0;
+	out->name = name;
+	out->module = "";
+	if (bracket) {
+		out->module = bracket + 1;
+		bracket[strcspn(bracket, "]")] = 0;
+	}
+	return *name && strcmp(out->module, "bpf") && strcmp(out->module, "__builtin__ftrace") && !is_untraceable(name);
+}
+
+static bool module_matches(const char *pattern, const char *module)
+{
+	if (!*pattern)
+		return true;
+	return glob_match(pattern, *module ? module : "vmlinux");
+}
+
+static int take_line(struct search *s, char *line)
+{
+	struct kernel_function f, *bigger;
+
+	if (!kernel_function_parse(line, s->kallsyms, &f) || !module_matches(s->module, f.module) ||
+	    !glob_match(s->pattern, f.name))
+		return 0;
+	if (s->count == s->room) {
+		s->room = s->room ? s->room * 2 : 256;
+		bigger = realloc(s->list, s->room * sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		s->list = bigger;
+	}
+	f.name = arena_strdup(f.name);
+	f.module = *f.module ? arena_strdup(f.module) : "";
+	s->list[s->count++] = f;
+	return 0;
+}
+
+/* Hand a file on line by line; lines longer than the buffer are no functions. */
+static int read_lines(int dir, const char *path, struct search *s)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), ret = 0;
+	size_t size = 65536, used = 0;
+	char *buf, *line, *end;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -errno;
+	buf = malloc(size);
+	if (!buf) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (!ret && (n = read(fd, buf + used, size - used)) > 0) {
+		used += (size_t)n;
+		for (line = buf; !ret && (end = memchr(line, '\n', used - (size_t)(line - buf))); line = end + 1) {
+			*end = 0;
+			ret = take_line(s, line);
+		}
+		used -= (size_t)(line - buf);
+		memmove(buf, line, used);
+		if (used == size)
+			used = 0;
+	}
+	if (n < 0 && !ret)
+		ret = -errno;
+	free(buf);
+	close(fd);
+	return ret;
+}
+
+static int compare_functions(const void *a, const void *b)
+{
+	const struct kernel_function *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : strcmp(x->module, y->module);
+}
+
+int kernel_functions_find(struct env *env, const char *module, const char *pattern, bool addresses,
+			  struct kernel_function **list, size_t *count)
+{
+	struct search s = { .module = module, .pattern = pattern };
+	int ret = -ENOENT, dir;
+	size_t i, kept = 0;
+
+	if (!addresses) {
+		dir = tracefs_open(env);
+		ret = dir < 0 ? dir : read_lines(dir, "available_filter_functions", &s);
+	}
+	if (ret) {
+		s.kallsyms = true;
+		s.count = 0;
+		ret = read_lines(AT_FDCWD, "/proc/kallsyms", &s);
+	}
+	if (ret) {
+		free(s.list);
+		return ret;
+	}
+	if (s.count)
+		qsort(s.list, s.count, sizeof(*s.list), compare_functions);
+	for (i = 0; i < s.count; i++)
+		if (!kept || compare_functions(&s.list[kept - 1], &s.list[i]))
+			s.list[kept++] = s.list[i];
+	*list = s.list;
+	*count = kept;
+	return 0;
+}

@@ -1,0 +1,209 @@
+/* provider_kprobe.c - kprobe and kretprobe: kernel functions.
+ *
+ * attach.target is a module or "", attach.name the function (may have wildcards), attach.value the offset in it, or the
+ * address if there is no name.  One probe is a perf event of the kprobe PMU (4.17), and the kernel finds the function: no
+ * symbol table is read here.  The matches of a wildcard share one kprobe_multi link where the kernel has it (5.18),
+ * else they are attached one by one.  A list of functions from kallsyms may have some that cannot be traced: they are
+ * found by halving, and left out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "kernel_functions.h"
+#include "perf.h"
+#include "providers.h"
+#include "sys_bpf.h"
+#include "util.h"
+
+static bool is_return(const struct btaot_attach *at)
+{
+	return at->kind == BTAOT_PROBE_KIND_KRETPROBE;
+}
+
+/* Whether a script's module means the kernel itself. */
+static bool is_kernel(const char *module)
+{
+	return !*module || !strcmp(module, "vmlinux");
+}
+
+static int check_module(struct env *env, const struct btaot_attach *at)
+{
+	const char *module = attach_str(env, at->target);
+	char path[128], text[32];
+
+	if (is_kernel(module) || is_pattern(module))
+		return 0;
+	if (snprintf(path, sizeof(path), "/sys/module/%s/initstate", module) < (int)sizeof(path) &&
+	    host_read_text(AT_FDCWD, path, text, sizeof(text)) >= 0)
+		return 0;
+	return attach_explain(env, -ENOENT, "specified module %s in probe %s is not loaded.", module,
+			      attach_str(env, at->text));
+}
+
+static int expand_pattern(struct env *env, uint32_t attach)
+{
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	const char *module = attach_str(env, at->target), *name = attach_str(env, at->name);
+	const char *kind = is_return(at) ? "kretprobe" : "kprobe";
+	bool multi = host_has_multi(env, false);
+	struct kernel_function *list;
+	struct instance *inst;
+	size_t count, i;
+	/* multi-links take no "module:function": there the functions of modules go by address */
+	int ret = kernel_functions_find(env, module, name, *module && multi, &list, &count);
+
+	if (ret)
+		return attach_explain(env, ret, "cannot list kernel functions: %s", strerror(-ret));
+	for (i = 0; i < count; i++) {
+		inst = instance_add(env, attach);
+		inst->func = list[i].name;
+		inst->target = *module ? *list[i].module ? list[i].module : "vmlinux" : "";
+		inst->address = list[i].address;
+		inst->multi = multi && (!*module || list[i].address);
+		inst->name = arena_printf("%s:%s%s%s", kind, inst->target, *inst->target ? ":" : "", inst->func);
+	}
+	free(list);
+	return 0;
+}
+
+static int expand_kprobe(struct env *env, uint32_t attach)
+{
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	struct instance *inst;
+	int ret = check_module(env, at);
+
+	if (ret)
+		return ret;
+	if (is_pattern(attach_str(env, at->name)) || is_pattern(attach_str(env, at->target)))
+		return expand_pattern(env, attach);
+	inst = instance_add(env, attach);
+	if (!*inst->func)
+		inst->address = at->value;
+	return 0;
+}
+
+static int prepare_kprobe(struct env *env, const struct instance *inst, struct load_extra *extra)
+{
+	(void)env;
+	if (inst->multi)
+		extra->expected_attach_type = SYS_ATTACH_KPROBE_MULTI;
+	return 0;
+}
+
+static int explain_kprobe(struct env *env, const struct instance *inst, int ret)
+{
+	switch (ret) {
+	case -ENOENT:
+		return attach_explain(env, ret, "No matches for %s %s%s%s.", is_return(attach_of(env, inst)) ? "kretprobe" : "kprobe",
+				      inst->target, *inst->target ? ":" : "", inst->func);
+	case -EILSEQ:
+		return attach_explain(env, ret, "Possible attachment attempt in the middle of an instruction, try a different "
+				      "offset.");
+	case -EADDRNOTAVAIL:
+		return attach_explain(env, ret, "several kernel functions are named %s: name its module, or attach to an address",
+				      inst->func);
+	case -EINVAL:
+		return attach_explain(env, ret, "%s cannot be probed: inlined, marked notrace or on the kernel's blacklist",
+				      *inst->func ? inst->func : inst->name);
+	default:
+		return ret;
+	}
+}
+
+static int attach_kprobe(struct env *env, struct instance *inst, uint64_t cookie)
+{
+	const struct btaot_attach *at = attach_of(env, inst);
+	int retbit, pmu = host_probe_pmu(env, false, &retbit), fd;
+	struct perf_event_attr attr = {
+		.type = (uint32_t)pmu, .config = is_return(at) ? 1ull << retbit : 0, .sample_period = 1,
+	};
+
+	if (pmu < 0)
+		return attach_explain(env, pmu, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
+	if (!*inst->func) {
+		attr.config2 = inst->address;  /* without a name the offset is the address */
+	} else {
+		attr.config1 = (uintptr_t)(is_kernel(inst->target) ? inst->func : arena_printf("%s:%s", inst->target, inst->func));
+		attr.config2 = at->value;
+	}
+	fd = perf_open(&attr, -1, host_next_cpu(env, 0));
+	return fd < 0 ? explain_kprobe(env, inst, fd) : perf_attach(env, inst, fd, cookie);
+}
+
+struct multi {
+	struct instance **insts;
+	const char **symbols;
+	uint64_t *addresses, *cookies;
+	struct link_spec link;
+};
+
+/* Link [first, end); halve what the kernel refuses, so that single functions drop out.  Number of functions linked. */
+static int link_range(struct multi *m, uint32_t first, uint32_t end)
+{
+	uint32_t middle = first + (end - first) / 2;
+	int fd, left, right;
+
+	m->link.kprobe_multi.count = end - first;
+	m->link.kprobe_multi.symbols = m->addresses ? NULL : m->symbols + first;
+	m->link.kprobe_multi.addresses = m->addresses ? m->addresses + first : NULL;
+	m->link.kprobe_multi.cookies = m->cookies + first;
+	fd = bpf_link_new(&m->link);
+	if (fd >= 0) {
+		instance_add_fd(m->insts[first], fd);
+		return (int)(end - first);
+	}
+	if (fd == -EPERM || fd == -EACCES || fd == -ENOMEM || fd == -EMFILE || fd == -EOPNOTSUPP)
+		return fd;
+	if (end - first == 1) {
+		m->insts[first]->missing = true;
+		return 0;
+	}
+	left = link_range(m, first, middle);
+	if (left < 0)
+		return left;
+	right = link_range(m, middle, end);
+	return right < 0 ? right : left + right;
+}
+
+static int attach_kprobe_multi(struct env *env, struct instance **insts, uint32_t count)
+{
+	struct multi m = {
+		.insts = insts,
+		.symbols = malloc(count * sizeof(*m.symbols)),
+		.addresses = insts[0]->address ? malloc(count * sizeof(*m.addresses)) : NULL,
+		.cookies = malloc(count * sizeof(*m.cookies)),
+		.link = { .prog_fd = insts[0]->prog_fd, .attach_type = SYS_ATTACH_KPROBE_MULTI },
+	};
+	int ret = -ENOMEM;
+
+	if (m.symbols && m.cookies && (m.addresses || !insts[0]->address)) {
+		for (uint32_t i = 0; i < count; i++) {
+			m.symbols[i] = insts[i]->func;
+			m.cookies[i] = (uint64_t)(insts[i] - env->instances);
+			if (m.addresses)
+				m.addresses[i] = insts[i]->address;
+		}
+		m.link.kprobe_multi.flags = is_return(attach_of(env, insts[0])) ? SYS_F_KPROBE_MULTI_RETURN : 0;
+		ret = link_range(&m, 0, count);
+		if (!ret)
+			ret = attach_explain(env, -EINVAL, "none of the %u functions can be probed", count);
+	}
+	free(m.symbols);
+	free(m.addresses);
+	free(m.cookies);
+	return ret < 0 ? ret : 0;
+}
+
+#define KPROBE(symbol, kind_, name_) \
+	const struct provider symbol = { \
+		.kind = kind_, .name = name_, .prog_type = BPF_PROG_TYPE_KPROBE, .expand = expand_kprobe, \
+		.resolve = resolve_registers, .prepare_load = prepare_kprobe, .attach = attach_kprobe, \
+		.attach_multi = attach_kprobe_multi, \
+	}
+
+KPROBE(provider_kprobe, BTAOT_PROBE_KIND_KPROBE, "kprobe");
+KPROBE(provider_kretprobe, BTAOT_PROBE_KIND_KRETPROBE, "kretprobe");
