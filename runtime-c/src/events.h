@@ -8,8 +8,10 @@
 int events_open(struct env *env);
 /* Descriptor to poll for POLLIN. */
 int events_fd(const struct env *env);
-/* Hand all records that are there to output_event(), in order; returns how many.  Stops early once env->stop is set by
- * an exit action only if `until_stop`. */
+/* Hand all records that are there to output_event(), in order, and write what they printed; returns how many there were.
+ * With `until_stop`, records behind an exit() are taken from the buffer but not printed, also in later calls: use it for
+ * all events but those of `end`.  While many events arrive the call stays up to some ten milliseconds, so that producers
+ * need not wake us for each; it returns early when env->stop is set. */
 int events_drain(struct env *env, bool until_stop);
 void events_close(struct env *env);
 

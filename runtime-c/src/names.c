@@ -1,0 +1,134 @@
+/* names.c - numbers that have names: addresses, users, signals, allocation flags.
+ *
+ * Role: small conversions that need a table or a look at the host; nothing here is on a hot path.
+ * NSS is never used: user names come from /etc/passwd, as bpftrace reads them. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "output_internal.h"
+
+void inet_text(struct textbuf *b, const uint8_t *p)
+{
+	uint32_t family = load_u32(p);
+	char text[INET6_ADDRSTRLEN];
+
+	if ((family == AF_INET || family == AF_INET6) && inet_ntop((int)family, p + 4, text, sizeof(text)))
+		text_str(b, text);
+}
+
+void mac_text(struct textbuf *b, const uint8_t *p)
+{
+	text_printf(b, "%02X:%02X:%02X:%02X:%02X:%02X", p[0], p[1], p[2], p[3], p[4], p[5]);
+}
+
+void username_text(struct textbuf *b, uint32_t uid)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	char line[1024], name[256];
+	unsigned id;
+
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%255[^:]:%*[^:]:%u:", name, &id) == 2 && id == uid) {
+			text_str(b, name);
+			break;
+		}
+	}
+	fclose(f);
+}
+
+void signal_text(struct textbuf *b, int sig)
+{
+	/* The texts of glibc's strsignal(3), which bpftrace prints. */
+	static const struct {
+		int number;
+		const char *text;
+	} names[] = {
+		{SIGHUP, "Hangup"}, {SIGINT, "Interrupt"}, {SIGQUIT, "Quit"}, {SIGILL, "Illegal instruction"},
+		{SIGTRAP, "Trace/breakpoint trap"}, {SIGABRT, "Aborted"}, {SIGBUS, "Bus error"},
+		{SIGFPE, "Floating point exception"}, {SIGKILL, "Killed"}, {SIGUSR1, "User defined signal 1"},
+		{SIGSEGV, "Segmentation fault"}, {SIGUSR2, "User defined signal 2"}, {SIGPIPE, "Broken pipe"},
+		{SIGALRM, "Alarm clock"}, {SIGTERM, "Terminated"}, {SIGCHLD, "Child exited"}, {SIGCONT, "Continued"},
+		{SIGSTOP, "Stopped (signal)"}, {SIGTSTP, "Stopped"}, {SIGTTIN, "Stopped (tty input)"},
+		{SIGTTOU, "Stopped (tty output)"}, {SIGURG, "Urgent I/O condition"}, {SIGXCPU, "CPU time limit exceeded"},
+		{SIGXFSZ, "File size limit exceeded"}, {SIGVTALRM, "Virtual timer expired"},
+		{SIGPROF, "Profiling timer expired"}, {SIGWINCH, "Window changed"}, {SIGIO, "I/O possible"},
+		{SIGPWR, "Power failure"}, {SIGSYS, "Bad system call"},
+#ifdef SIGSTKFLT
+		{SIGSTKFLT, "Stack fault"},
+#endif
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (names[i].number == sig) {
+			text_str(b, names[i].text);
+			return;
+		}
+	}
+	text_printf(b, "Unknown signal %d", sig);
+}
+
+/* There is no table of system calls in the runtime: the number is printed. */
+void syscall_text(struct textbuf *b, int nr)
+{
+	text_i64(b, nr);
+}
+
+enum gfp_bit {
+	GFP_BIT_DMA, GFP_BIT_HIGHMEM, GFP_BIT_DMA32, GFP_BIT_MOVABLE, GFP_BIT_RECLAIMABLE, GFP_BIT_HIGH, GFP_BIT_IO,
+	GFP_BIT_FS, GFP_BIT_ZERO, GFP_BIT_UNUSED, GFP_BIT_DIRECT_RECLAIM, GFP_BIT_KSWAPD_RECLAIM, GFP_BIT_WRITE,
+	GFP_BIT_NOWARN, GFP_BIT_RETRY_MAYFAIL, GFP_BIT_NOFAIL, GFP_BIT_NORETRY, GFP_BIT_MEMALLOC, GFP_BIT_COMP,
+	GFP_BIT_NOMEMALLOC, GFP_BIT_HARDWALL, GFP_BIT_THISNODE, GFP_BIT_ACCOUNT, GFP_BIT_ZEROTAGS, GFP_BIT_SKIP_ZERO,
+	GFP_BIT_SKIP_KASAN, GFP_BIT_NO_OBJ_EXT,
+};
+
+#define G(name) (1u << GFP_BIT_##name)
+#define GFP_RECLAIM_BITS (G(DIRECT_RECLAIM) | G(KSWAPD_RECLAIM))
+#define GFP_KERNEL_BITS (GFP_RECLAIM_BITS | G(IO) | G(FS))
+#define GFP_USER_BITS (GFP_KERNEL_BITS | G(HARDWALL))
+/* Without the `movable` bit, as bpftrace has it. */
+#define GFP_HIGHUSER_MOVABLE_BITS (GFP_USER_BITS | G(HIGHMEM) | G(SKIP_KASAN))
+#define GFP_LIGHT_BITS ((GFP_HIGHUSER_MOVABLE_BITS | G(COMP) | G(NOMEMALLOC) | G(NOWARN)) & ~GFP_RECLAIM_BITS)
+
+void gfp_text(struct textbuf *b, uint64_t flags)
+{
+	/* Compounds first, in the kernel's order; bits that are left are shown by themselves. */
+	static const struct {
+		uint32_t mask;
+		const char *name;
+	} names[] = {
+		{GFP_LIGHT_BITS | G(DIRECT_RECLAIM), "GFP_TRANSHUGE"}, {GFP_LIGHT_BITS, "GFP_TRANSHUGE_LIGHT"},
+		{GFP_HIGHUSER_MOVABLE_BITS, "GFP_HIGHUSER_MOVABLE"}, {GFP_USER_BITS | G(HIGHMEM), "GFP_HIGHUSER"},
+		{GFP_USER_BITS, "GFP_USER"}, {GFP_KERNEL_BITS | G(ACCOUNT), "GFP_KERNEL_ACCOUNT"},
+		{GFP_KERNEL_BITS, "GFP_KERNEL"}, {GFP_RECLAIM_BITS | G(IO), "GFP_NOFS"},
+		{G(HIGH) | G(KSWAPD_RECLAIM), "GFP_ATOMIC"}, {GFP_RECLAIM_BITS, "GFP_NOIO"},
+		{G(KSWAPD_RECLAIM) | G(NOWARN), "GFP_NOWAIT"}, {G(DMA), "GFP_DMA"}, {G(HIGHMEM), "__GFP_HIGHMEM"},
+		{G(DMA32), "GFP_DMA32"}, {G(HIGH), "__GFP_HIGH"}, {G(IO), "__GFP_IO"}, {G(FS), "__GFP_FS"},
+		{G(ZERO), "__GFP_ZERO"}, {G(DIRECT_RECLAIM), "__GFP_DIRECT_RECLAIM"},
+		{G(KSWAPD_RECLAIM), "__GFP_KSWAPD_RECLAIM"}, {G(WRITE), "__GFP_WRITE"}, {G(NOWARN), "__GFP_NOWARN"},
+		{G(RETRY_MAYFAIL), "__GFP_RETRY_MAYFAIL"}, {G(NOFAIL), "__GFP_NOFAIL"}, {G(NORETRY), "__GFP_NORETRY"},
+		{G(MEMALLOC), "__GFP_MEMALLOC"}, {G(COMP), "__GFP_COMP"}, {G(NOMEMALLOC), "__GFP_NOMEMALLOC"},
+		{G(HARDWALL), "__GFP_HARDWALL"}, {G(THISNODE), "__GFP_THISNODE"}, {G(ACCOUNT), "__GFP_ACCOUNT"},
+		{G(ZEROTAGS), "__GFP_ZEROTAGS"}, {G(SKIP_ZERO), "__GFP_SKIP_ZERO"}, {G(SKIP_KASAN), "__GFP_SKIP_KASAN"},
+		{G(NO_OBJ_EXT), "__GFP_NO_OBJ_EXT"},
+	};
+	const char *bar = "";
+
+	if (!flags)
+		text_char(b, '0');
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if ((flags & names[i].mask) != names[i].mask)
+			continue;
+		text_str(b, bar);
+		text_str(b, names[i].name);
+		flags &= ~(uint64_t)names[i].mask;
+		bar = "|";
+	}
+	if (flags) {
+		text_str(b, bar);
+		text_str(b, "0x");
+		text_hex(b, flags);
+	}
+}

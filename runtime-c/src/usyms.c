@@ -1,0 +1,273 @@
+/* usyms.c - names of user-space addresses: /proc/PID/maps and the symbol tables of the mapped files.
+ *
+ * Role: an address belongs to a mapping, a mapping to a file, a place in the file to a function.  Files are kept by
+ * device and inode with their functions sorted by file offset, so address-space randomisation does not matter and a
+ * library is read once for all processes.  Mappings are kept per process and read again when an address is in none of
+ * them; a process that is gone keeps what was seen of it.  Files are opened through /proc/PID, in the process's own mount namespace. */
+#include "usyms.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "elf_file.h"
+#include "textbuf.h"
+
+#define LOOK_BACK 32
+
+struct function {
+	uint64_t offset;                /* in the file */
+	uint32_t size, name;            /* name: in the file's names */
+	uint8_t rank;                   /* of several names for one place the lowest */
+};
+
+struct file {
+	struct file *next;
+	uint64_t inode;
+	uint32_t major, minor;
+	char *path;
+	struct textbuf functions, names;
+};
+
+struct region {
+	uint64_t start, end, offset;
+	struct file *file;
+};
+
+struct process {
+	struct process *next;
+	uint32_t pid;
+	struct textbuf regions;
+};
+
+struct usyms {
+	struct process *processes;
+	struct file *files;
+};
+
+struct usyms *usyms_open(void)
+{
+	return arena_alloc(sizeof(struct usyms));
+}
+
+static bool parse_number(const char **p, const char *end, unsigned base, char stop, uint64_t *value)
+{
+	const char *s = *p;
+
+	for (*value = 0; s < end && *s != stop; s++) {
+		unsigned digit = *s >= '0' && *s <= '9' ? (unsigned)(*s - '0')
+			       : *s >= 'a' && *s <= 'f' ? (unsigned)(*s - 'a') + 10 : 99;
+
+		if (digit >= base)
+			return false;
+		*value = *value * base + digit;
+	}
+	if (s == *p || s == end)
+		return false;
+	*p = s + 1;
+	return true;
+}
+
+bool mapping_parse(const char **text, const char *end, struct mapping *m)
+{
+	const char *p = *text, *newline = memchr(p, '\n', (size_t)(end - p)), *flags;
+	uint64_t major, minor;
+
+	*text = newline ? newline + 1 : end;
+	if (!newline)
+		newline = end;
+	if (!parse_number(&p, newline, 16, '-', &m->start) || !parse_number(&p, newline, 16, ' ', &m->end))
+		return false;
+	flags = p;
+	if (newline - p < 5 || p[4] != ' ')
+		return false;
+	p += 5;
+	if (!parse_number(&p, newline, 16, ' ', &m->offset) || !parse_number(&p, newline, 16, ':', &major) ||
+	    !parse_number(&p, newline, 16, ' ', &minor) || !parse_number(&p, newline, 10, ' ', &m->inode))
+		return false;
+	m->major = (uint32_t)major;
+	m->minor = (uint32_t)minor;
+	while (p < newline && *p == ' ')
+		p++;
+	m->path = p;
+	m->path_len = (size_t)(newline - p);
+	return flags[2] == 'x';
+}
+
+static int add_function(void *arg, const struct elf_symbol *s)
+{
+	struct file *f = ((void **)arg)[0];
+	const struct elf_file *elf = ((void **)arg)[1];
+	struct function fn = {.size = s->size > UINT32_MAX ? UINT32_MAX : (uint32_t)s->size, .name = (uint32_t)f->names.len};
+
+	if ((s->type != STT_FUNC && s->type != STT_GNU_IFUNC) || !s->name[0])
+		return 0;
+	if (!elf_address_to_offset(elf, s->value, true, &fn.offset))
+		return 0;
+	fn.rank = (uint8_t)((s->bind == STB_GLOBAL ? 0 : s->bind == STB_WEAK ? 1 : 2) * 4 + (s->name[0] == '_') +
+			    (s->name[0] == '_' && s->name[1] == '_'));
+	text_bytes(&f->names, s->name, strlen(s->name) + 1);
+	text_bytes(&f->functions, &fn, sizeof(fn));
+	return 0;
+}
+
+static int compare_functions(const void *a, const void *b)
+{
+	const struct function *x = a, *y = b;
+
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	/* The best name last: the search finds it first. */
+	return (y->rank > x->rank) - (y->rank < x->rank);
+}
+
+static void read_functions(struct file *f, uint32_t pid, const struct mapping *m)
+{
+	struct elf_file elf;
+	char path[4200];
+	void *arg[2] = {f, &elf};
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start,
+		 (unsigned long long)m->end);
+	if (elf_map(&elf, path) < 0) {
+		snprintf(path, sizeof(path), "/proc/%u/root%s", pid, f->path);
+		if (elf_map(&elf, path) < 0)
+			return;
+	}
+	elf_symbols(&elf, add_function, arg);
+	elf_unmap(&elf);
+	if (f->functions.len)
+		qsort(f->functions.data, f->functions.len / sizeof(struct function), sizeof(struct function),
+		      compare_functions);
+}
+
+static struct file *find_file(struct usyms *u, uint32_t pid, const struct mapping *m)
+{
+	struct file *f;
+
+	for (f = u->files; f; f = f->next) {
+		if (f->inode == m->inode && f->major == m->major && f->minor == m->minor)
+			return f;
+	}
+	f = arena_alloc(sizeof(*f));
+	f->inode = m->inode;
+	f->major = m->major;
+	f->minor = m->minor;
+	f->path = arena_alloc(m->path_len + 1);
+	memcpy(f->path, m->path, m->path_len);
+	f->next = u->files;
+	u->files = f;
+	read_functions(f, pid, m);
+	return f;
+}
+
+/* Read /proc/PID/maps; an empty or unreadable one (the process is gone) leaves what is known. */
+static void read_regions(struct usyms *u, struct process *proc)
+{
+	struct textbuf maps = {0};
+	char path[64];
+	const char *p, *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", proc->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	while ((n = read(fd, text_room(&maps, 4096), 4096)) > 0)
+		maps.len += (size_t)n;
+	close(fd);
+	if (maps.len)
+		proc->regions.len = 0;
+	for (p = maps.data, end = p + maps.len; maps.len && p < end;) {
+		struct mapping m;
+		struct region r;
+
+		if (!mapping_parse(&p, end, &m) || !m.inode || m.path_len == 0 || m.path[0] != '/')
+			continue;
+		r = (struct region){m.start, m.end, m.offset, find_file(u, proc->pid, &m)};
+		text_bytes(&proc->regions, &r, sizeof(r));
+	}
+	text_free(&maps);
+}
+
+static const struct region *find_region(const struct process *proc, uint64_t addr)
+{
+	const struct region *r = (const struct region *)(const void *)proc->regions.data;
+
+	for (size_t i = 0; i < proc->regions.len / sizeof(*r); i++) {
+		if (addr >= r[i].start && addr < r[i].end)
+			return &r[i];
+	}
+	return NULL;
+}
+
+static const struct function *find_function(const struct file *f, uint64_t offset)
+{
+	const struct function *fn = (const struct function *)(const void *)f->functions.data;
+	size_t low = 0, high = f->functions.len / sizeof(*fn);
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (fn[middle].offset <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Functions may lie inside others: go back to one that holds the place. */
+	for (unsigned i = 0; low && i < LOOK_BACK; i++, low--) {
+		const struct function *candidate = &fn[low - 1];
+
+		if (offset - candidate->offset < candidate->size || (!candidate->size && !i))
+			return candidate;
+	}
+	return NULL;
+}
+
+static struct process *find_process(struct usyms *u, uint32_t pid)
+{
+	struct process **link = &u->processes, *proc;
+
+	for (; (proc = *link); link = &proc->next) {
+		if (proc->pid == pid) {
+			*link = proc->next;  /* to the front: the next frame is of the same process */
+			break;
+		}
+	}
+	if (!proc) {
+		proc = arena_alloc(sizeof(*proc));
+		proc->pid = pid;
+		read_regions(u, proc);
+	}
+	proc->next = u->processes;
+	u->processes = proc;
+	return proc;
+}
+
+struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr)
+{
+	struct process *proc = find_process(u, pid);
+	const struct region *r = find_region(proc, addr);
+	const struct function *fn;
+	struct usym sym = {0};
+	uint64_t offset;
+
+	if (!r) {
+		read_regions(u, proc);
+		r = find_region(proc, addr);
+	}
+	if (!r)
+		return sym;
+	offset = addr - r->start + r->offset;
+	sym.module = r->file->path;
+	fn = find_function(r->file, offset);
+	if (fn) {
+		sym.name = r->file->names.data + fn->name;
+		sym.offset = offset - fn->offset;
+	}
+	return sym;
+}

@@ -1,0 +1,32 @@
+/* usyms.h - names of user-space addresses. */
+#ifndef BTAOT_USYMS_H
+#define BTAOT_USYMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct usyms;
+
+struct usym {
+	const char *name;               /* NULL: the address is not inside a known function */
+	uint64_t offset;
+	const char *module;             /* path of the mapped file; NULL: not in a file */
+};
+
+struct usyms *usyms_open(void);
+/* Find an address of a process.  The texts stay valid for the run. */
+struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr);
+
+/* One executable mapping of /proc/PID/maps. */
+struct mapping {
+	uint64_t start, end, offset, inode;
+	uint32_t major, minor;
+	const char *path;
+	size_t path_len;
+};
+
+/* Parse the line at *text (moved behind it); false if it is no mapping or not executable.  For fuzzers, too. */
+bool mapping_parse(const char **text, const char *end, struct mapping *m);
+
+#endif

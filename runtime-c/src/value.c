@@ -1,0 +1,343 @@
+/* value.c - values as text, the way print(), %s and maps show them in bpftrace.
+ *
+ * Role: one function per direction (value_text here, value_json in value_json.c) over all TypeKinds.
+ * Values are read byte by byte from records and map rows: nothing is assumed about alignment.
+ * A value of a map arrives already summed over the CPUs (print_map.c).  Lengths inside a record are
+ * checked here, sizes and offsets of types were checked by the payload's validation. */
+#include "attach.h"
+#include "output_internal.h"
+
+uint32_t load_u32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+uint64_t load_u64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint16_t load_u16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+uint64_t load_int(const uint8_t *p, size_t size, bool is_signed)
+{
+	switch (size) {
+	case 1:
+		return is_signed ? (uint64_t)(int64_t)(int8_t)*p : *p;
+	case 2:
+		return is_signed ? (uint64_t)(int64_t)(int16_t)load_u16(p) : load_u16(p);
+	case 4:
+		return is_signed ? (uint64_t)(int64_t)(int32_t)load_u32(p) : load_u32(p);
+	case 8:
+		return load_u64(p);
+	default:
+		return 0;
+	}
+}
+
+static bool is_signed(const struct btaot_type *t)
+{
+	return t->flags & BTAOT_TYPE_FLAG_SIGNED;
+}
+
+/* Total over count, as C divides: the way of avg() and stats(). */
+static uint64_t average(const struct btaot_type *t, const uint8_t *p)
+{
+	uint64_t total = load_u64(p), count = load_u64(p + 8);
+
+	if (!count)
+		return 0;
+	return is_signed(t) ? (uint64_t)((int64_t)total / (int64_t)count) : total / count;
+}
+
+uint64_t value_int(const struct btaot_type *t, const uint8_t *p)
+{
+	switch (t->kind) {
+	case BTAOT_TYPE_KIND_BOOL:
+		return *p != 0;
+	case BTAOT_TYPE_KIND_MIN:
+	case BTAOT_TYPE_KIND_MAX:
+		return t->size >= 16 && !load_u64(p + 8) ? 0 : load_u64(p);
+	case BTAOT_TYPE_KIND_AVG:
+	case BTAOT_TYPE_KIND_STATS:
+		return t->size >= 16 ? average(t, p) : load_u64(p);
+	case BTAOT_TYPE_KIND_COUNT:
+	case BTAOT_TYPE_KIND_SUM:
+	case BTAOT_TYPE_KIND_KSYM:
+	case BTAOT_TYPE_KIND_USYM:
+		return load_u64(p);
+	default:
+		return load_int(p, t->size, is_signed(t));
+	}
+}
+
+uint64_t divide_int(const struct btaot_type *t, uint64_t v, uint64_t div)
+{
+	if (div <= 1)
+		return v;
+	return is_signed(t) ? (uint64_t)((int64_t)v / (int64_t)div) : v / div;
+}
+
+struct bytes value_bytes(const struct btaot_type *t, const uint8_t *p, const struct value_src *src)
+{
+	struct bytes s = {p, 0, false};
+	uint16_t off, len;
+
+	switch (t->kind) {
+	case BTAOT_TYPE_KIND_STRING:
+		s.n = strnlen((const char *)p, t->size);
+		s.cut = s.n == t->size && (t->flags & BTAOT_TYPE_FLAG_TRUNC_MARK);
+		break;
+	case BTAOT_TYPE_KIND_BUFFER:
+		s.p = p + 4;
+		if (t->size > 4)
+			s.n = load_u32(p) < t->size - 4 ? load_u32(p) : t->size - 4;
+		break;
+	case BTAOT_TYPE_KIND_VSTRING:
+	case BTAOT_TYPE_KIND_VBUFFER:
+		off = load_u16(p);
+		len = load_u16(p + 2);
+		s.cut = len & 0x8000;
+		len &= 0x7fff;
+		if (src->record && (size_t)off + len <= src->size)
+			s.p = src->record + off, s.n = len;
+		break;
+	}
+	return s;
+}
+
+const uint8_t *field_value(const struct btaot_type *t, const struct btaot_field *f, const uint8_t *base, uint8_t room[8])
+{
+	uint64_t v;
+
+	base += f->offset;
+	if (!f->bit_size)
+		return base;
+	v = load_int(base, t->size, false) >> (f->bit_off & 63);
+	if (f->bit_size < 64)
+		v &= ((uint64_t)1 << f->bit_size) - 1;
+	if (t->size == 1) {
+		room[0] = (uint8_t)v;
+	} else if (t->size == 2) {
+		memcpy(room, &(uint16_t){(uint16_t)v}, 2);
+	} else if (t->size == 4) {
+		memcpy(room, &(uint32_t){(uint32_t)v}, 4);
+	} else {
+		memcpy(room, &v, 8);
+	}
+	return room;
+}
+
+const char *enum_name(const struct output *o, const struct btaot_type *t, uint64_t v)
+{
+	const struct btaot_enumerator *e = o->payload->enumerators + t->first;
+	uint64_t mask = t->size < 8 ? ((uint64_t)1 << t->size * 8) - 1 : UINT64_MAX;
+
+	for (uint32_t i = 0; i < t->count; i++) {
+		if (((uint64_t)e[i].value & mask) == (v & mask))
+			return output_str(o, e[i].name);
+	}
+	return NULL;
+}
+
+static void text_number(struct textbuf *b, const struct btaot_type *t, uint64_t v)
+{
+	if (is_signed(t))
+		text_i64(b, (int64_t)v);
+	else
+		text_u64(b, v);
+}
+
+static void text_enum(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p)
+{
+	uint64_t v = load_int(p, t->size, false);
+	const char *name = enum_name(o, t, v);
+
+	if (name)
+		text_str(b, name);
+	else
+		text_u64(b, v);
+}
+
+/* Printable ASCII as it is, everything else as \xNN. */
+static void text_buffer(struct textbuf *b, struct bytes s)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+
+		if (c >= 32 && c <= 126) {
+			text_char(b, (char)c);
+		} else {
+			char *q = text_room(b, 4);
+
+			q[0] = '\\', q[1] = 'x', q[2] = hex[c >> 4], q[3] = hex[c & 15];
+			b->len += 4;
+		}
+	}
+}
+
+static void text_fields(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+			const struct value_src *src)
+{
+	const struct btaot_field *f = o->payload->fields + t->first;
+	bool tuple = t->kind == BTAOT_TYPE_KIND_TUPLE;
+
+	if (!t->count && !tuple) {
+		text_str(b, "{}");
+		return;
+	}
+	text_str(b, tuple ? "(" : "{ ");
+	for (uint32_t i = 0; i < t->count; i++, f++) {
+		const struct btaot_type *ft = o->payload->types + f->type;
+		uint8_t room[8];
+
+		if (i)
+			text_str(b, ", ");
+		if (!tuple) {
+			text_char(b, '.');
+			text_str(b, output_str(o, f->name));
+			text_str(b, " = ");
+		}
+		value_text(o, b, ft, field_value(ft, f, p, room), src);
+	}
+	text_str(b, tuple ? ")" : " }");
+}
+
+static void text_array(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+		       const struct value_src *src)
+{
+	const struct btaot_type *elem = o->payload->types + t->elem;
+
+	text_char(b, '[');
+	for (int64_t i = 0; i < t->p0; i++) {
+		if (i)
+			text_char(b, ',');
+		value_text(o, b, elem, p + (size_t)i * elem->size, src);
+	}
+	text_char(b, ']');
+}
+
+static void text_stats(struct textbuf *b, const struct btaot_type *t, const uint8_t *p, uint64_t div)
+{
+	text_str(b, "{ .count = ");
+	text_number(b, t, load_u64(p + 8));
+	text_str(b, ", .average = ");
+	text_number(b, t, divide_int(t, average(t, p), div));
+	text_str(b, ", .total = ");
+	text_number(b, t, load_u64(p));
+	text_str(b, " }");
+}
+
+static void text_probe(struct output *o, struct textbuf *b, uint32_t instance)
+{
+	if (instance < o->env->instance_count && o->env->instances[instance].name)
+		text_str(b, o->env->instances[instance].name);
+}
+
+void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+		const struct value_src *src)
+{
+	struct bytes s;
+
+	switch (t->kind) {
+	case BTAOT_TYPE_KIND_VOID:
+		text_str(b, "null");
+		break;
+	case BTAOT_TYPE_KIND_BOOL:
+		text_str(b, *p ? "true" : "false");
+		break;
+	case BTAOT_TYPE_KIND_POINTER:
+		text_str(b, "0x");
+		text_hex(b, value_int(t, p));
+		break;
+	case BTAOT_TYPE_KIND_STRING:
+	case BTAOT_TYPE_KIND_VSTRING:
+		s = value_bytes(t, p, src);
+		text_bytes(b, s.p, s.n);
+		if (s.cut)
+			text_str(b, o->env->cfg.str_trunc_trailer);
+		break;
+	case BTAOT_TYPE_KIND_BUFFER:
+	case BTAOT_TYPE_KIND_VBUFFER:
+		text_buffer(b, value_bytes(t, p, src));
+		break;
+	case BTAOT_TYPE_KIND_ARRAY:
+		text_array(o, b, t, p, src);
+		break;
+	case BTAOT_TYPE_KIND_STRUCT:
+	case BTAOT_TYPE_KIND_TUPLE:
+	case BTAOT_TYPE_KIND_RECORD:
+		text_fields(o, b, t, p, src);
+		break;
+	case BTAOT_TYPE_KIND_ENUM:
+		text_enum(o, b, t, p);
+		break;
+	case BTAOT_TYPE_KIND_KSYM:
+		ksym_text(o, b, load_u64(p), false);
+		break;
+	case BTAOT_TYPE_KIND_USYM:
+		usym_text(o, b, load_u64(p), load_u32(p + 8), false, false);
+		break;
+	case BTAOT_TYPE_KIND_KSTACK:
+	case BTAOT_TYPE_KIND_USTACK:
+		stack_text(o, b, t, p);
+		break;
+	case BTAOT_TYPE_KIND_TIMESTAMP:
+		/* The format is a reference that passed through the kernel: check it. */
+		if (load_u32(p + 12) < o->payload->string_count)
+			timestamp_text(o, b, load_u64(p), load_u32(p + 8), output_str(o, load_u32(p + 12)));
+		break;
+	case BTAOT_TYPE_KIND_INET:
+		inet_text(b, p);
+		break;
+	case BTAOT_TYPE_KIND_MAC:
+		mac_text(b, p);
+		break;
+	case BTAOT_TYPE_KIND_USERNAME:
+		username_text(b, load_u32(p));
+		break;
+	case BTAOT_TYPE_KIND_CGROUP_PATH:
+		if (load_u32(p + 8) < o->payload->string_count)
+			cgroup_text(b, load_u64(p), output_str(o, load_u32(p + 8)));
+		break;
+	case BTAOT_TYPE_KIND_STRERROR:
+		strerror_text(b, (int32_t)load_u32(p));
+		break;
+	case BTAOT_TYPE_KIND_SIGNAL_NAME:
+		signal_text(b, (int32_t)load_u32(p));
+		break;
+	case BTAOT_TYPE_KIND_SYSCALL_NAME:
+		syscall_text(b, (int32_t)load_u32(p));
+		break;
+	case BTAOT_TYPE_KIND_PROBE_NAME:
+		text_probe(o, b, load_u32(p));
+		break;
+	case BTAOT_TYPE_KIND_STATS:
+		text_stats(b, t, p, src->div);
+		break;
+	case BTAOT_TYPE_KIND_COUNT:
+		text_u64(b, value_int(t, p) / (src->div ? src->div : 1));
+		break;
+	case BTAOT_TYPE_KIND_INT:
+	case BTAOT_TYPE_KIND_SUM:
+	case BTAOT_TYPE_KIND_MIN:
+	case BTAOT_TYPE_KIND_MAX:
+	case BTAOT_TYPE_KIND_AVG:
+		text_number(b, t, divide_int(t, value_int(t, p), src->div));
+		break;
+	}
+}
