@@ -21,7 +21,7 @@ HELLO = 'BEGIN { printf("hello\\n"); exit(); }\n'
 OPENSNOOP = 'tracepoint:syscalls:sys_enter_openat { printf("%-8d %-16s %s\\n", pid, comm, str(args->filename)); }\n'
 COUNT = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }\n"
 HIST = "tracepoint:raw_syscalls:sys_enter { @ = hist(args->id); }\n"
-FLOOD = 'BEGIN { printf("ready\\n"); } tracepoint:syscalls:sys_enter_getppid { printf("%d %s\\n", pid, comm); }\n'
+FLOOD = 'tracepoint:syscalls:sys_enter_getppid { printf("%d %s\\n", pid, comm); }\n'
 
 Row = dict[str, str | float | int]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,10 +23,6 @@ from .tracers import Prepared
 
 STATS_SWITCH = Path("/proc/sys/kernel/bpf_stats_enabled")
 _PATIENCE = 30.0
-# C speed: a loop in Python would be slower than the probe.
-_CALLS = "import os,sys,collections,itertools as i;n=int(sys.argv[1]);" + (
-    "collections.deque(i.starmap(os.getppid, i.repeat((), n)), maxlen=0)"
-)
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ def trace_opens(program: Prepared, marker: Path) -> Trace:
     for line in process.stdout:
         if marker.name.encode() in line:
             break
+    else:
+        raise RuntimeError(f"{program.argv[-1]} ended before it showed an event")
     first = time.perf_counter()
     seen.set()
     draining = threading.Thread(target=process.stdout.read)
@@ -87,6 +89,16 @@ def trace_opens(program: Prepared, marker: Path) -> Trace:
     process.returncode = os.waitstatus_to_exitcode(status)
     draining.join()
     return Trace((first - start) * 1000, (end - first) * 1000, usage.ru_maxrss)
+
+
+def _wait_until_attached(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the tracer holds BPF programs, and a little longer."""
+    end = time.monotonic() + _PATIENCE
+    while not _program_stats(process.pid):
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"{process.args!r}: no BPF program was loaded")
+        time.sleep(0.01)
+    time.sleep(0.5)
 
 
 def _opener(marker: Path, seen: threading.Event) -> None:
@@ -111,23 +123,16 @@ def time_in_probe(program: Prepared, calls: int) -> float:
     with bpf_stats():
         process = subprocess.Popen(program.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            _wait_for_programs(process)
+            _wait_until_attached(process)
             _load(calls)
             runs = _program_stats(process.pid)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(_PATIENCE)
     spent, count = max(runs, key=lambda run: run[1])
+    if count < calls:
+        raise RuntimeError(f"{program.argv[-1]}: the probe ran {count} times in {calls} system calls")
     return spent / count
-
-
-def _wait_for_programs(process: subprocess.Popen[bytes]) -> None:
-    """Wait until a program of the tracer has run."""
-    end = time.monotonic() + _PATIENCE
-    while not any(count > 100 for _, count in _program_stats(process.pid)):
-        if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"{process.args!r}: no BPF program runs")
-        time.sleep(0.01)
 
 
 def _program_stats(pid: int) -> list[tuple[int, int]]:
@@ -145,23 +150,32 @@ def _program_stats(pid: int) -> list[tuple[int, int]]:
 def _load(calls: int) -> None:
     """Run ``calls`` system calls in a process that is pinned to the last CPU."""
     last = max(os.sched_getaffinity(0))
-    argv = [sys.executable, "-c", _CALLS, str(calls)]
+    argv = [str(_load_program()), str(calls)]
     subprocess.run(argv, check=True, preexec_fn=lambda: os.sched_setaffinity(0, {last}))
+
+
+@functools.cache
+def _load_program() -> Path:
+    """Compile load.c: a loop in Python would be slower than a probe."""
+    folder = Path(tempfile.mkdtemp(prefix="btaot-load-"))
+    atexit.register(shutil.rmtree, folder)
+    source = Path(__file__).with_name("load.c")
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", "-O2", str(source), "-o", str(folder / "load")], check=True)
+    return folder / "load"
 
 
 def flood(program: Prepared, events: int) -> Flood:
     """Let a pinned process cause ``events`` lines; the output goes through a pipe that is read all the time."""
     process = subprocess.Popen(program.argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout and process.stderr
-    ready, output, errors = threading.Event(), [0], [b""]
+    output, errors = [0], [b""]
     readers = [
-        threading.Thread(target=_count_lines, args=(process.stdout.fileno(), ready, output)),
+        threading.Thread(target=_count_lines, args=(process.stdout.fileno(), output)),
         threading.Thread(target=lambda: errors.append(process.stderr.read() if process.stderr else b"")),
     ]
     for reader in readers:
         reader.start()
-    if not ready.wait(_PATIENCE):
-        raise RuntimeError(f"{program.argv[0]} does not start")
+    _wait_until_attached(process)
     _load(events)
     time.sleep(1.0)  # what is in the buffer is still printed
     process.send_signal(signal.SIGINT)
@@ -173,11 +187,10 @@ def flood(program: Prepared, events: int) -> Flood:
     return Flood(output[0], events, usage.ru_utime + usage.ru_stime, lost)
 
 
-def _count_lines(descriptor: int, ready: threading.Event, count: list[int]) -> None:
-    """Count lines that are events; the first line of output says that the tracer is ready."""
+def _count_lines(descriptor: int, count: list[int]) -> None:
+    """Count lines that are events: they begin with a digit."""
     rest = b""
     while block := os.read(descriptor, 1 << 20):
-        ready.set()
         lines = (rest + block).split(b"\n")
         rest = lines.pop()
         count[0] += sum(1 for line in lines if line[:1].isdigit())

@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+_TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -33,11 +35,20 @@ class Tracer:
         path = folder / f"{name}.bt"
         path.write_text(script)
         if self.command:
-            return Prepared([self.command, str(path)], _size_with_libraries(self.command))
+            argv = [*_mounting_tracefs("tracepoint:" in script), self.command, str(path)]
+            return Prepared(argv, _size_with_libraries(self.command))
         output = folder / name
         build = [sys.executable, "-m", "btaot_tool", "build", str(path), "-o", str(output)]
         subprocess.run(build, cwd=ROOT, check=True)
         return Prepared([str(output)], output.stat().st_size)
+
+
+def _mounting_tracefs(needed: bool) -> list[str]:
+    """Return a prefix that mounts tracefs where bpftrace looks, for it alone, if the machine has it not mounted."""
+    if not needed or any(Path(place, "events").exists() for place in _TRACEFS):
+        return []
+    mounts = "mount -t debugfs none /sys/kernel/debug; mount -t tracefs none /sys/kernel/tracing"
+    return ["unshare", "--mount", "sh", "-c", f'{mounts}; exec "$@"', "sh"]
 
 
 def installed() -> Iterator[Tracer]:
