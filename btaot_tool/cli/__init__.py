@@ -11,8 +11,8 @@ from collections.abc import Callable
 from .. import __version__
 from ..diagnostics import CompileError
 
-#: To add a subcommand: a file with ``add(subparsers)`` that sets ``run`` as the default of its parser, and its name here.
-COMMANDS = ("build", "run", "check", "inspect", "stub")
+#: To add a subcommand: a file whose ``add(subparsers)`` sets ``run`` as a default of its parser, and its name here.
+COMMANDS = ("build", "run", "check", "fmt", "inspect", "kernel", "stub")
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 

@@ -14,8 +14,8 @@ def add(subparsers: common.Subparsers) -> None:
     """Register the subcommand."""
     parser = subparsers.add_parser("build", help="compile a script to an executable", description=__doc__)
     common.add_script(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
-                        help="the executable (default: the script's name without .bt, in the current directory)")  # fmt: skip
+    where = "the executable (default: the script's name without .bt, in the current directory)"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=where)
     common.add_target(parser)
     parser.add_argument("--stub", type=Path, metavar="FILE", help="use this stub (default: compiled once and cached)")
     parser.add_argument("--toolchain", choices=KINDS, default="zig", help="C compiler of the stub (default: zig)")

@@ -1,4 +1,7 @@
-"""The tool under the name that SCons looks for: ``Environment(tools=['default', 'btaot'], toolpath=[PyPackageDir('btaot_tool.scons')])``."""
+"""The tool under the name that SCons looks for.
+
+``Environment(tools=["default", "btaot"], toolpath=[PyPackageDir("btaot_tool.scons")])``
+"""
 
 from btaot_tool.scons import exists, generate
 

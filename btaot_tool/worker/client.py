@@ -15,7 +15,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from ..diagnostics import CompileError, Diagnostic, Severity, Source
 from ..options import Options
@@ -55,7 +55,7 @@ class Worker:
     """One worker process."""
 
     def __init__(self, python: str) -> None:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [python, "-P", "-c", _START, str(package_dir().parent)],
             stdin=subprocess.PIPE,
@@ -66,12 +66,11 @@ class Worker:
 
     def ask(self, request: Message) -> tuple[Message, bytes, bytes]:
         """Send a request and wait; returns header, block, and what was printed on stderr meanwhile."""
-        assert self._process.stdin and self._process.stdout
         self._stderr.seek(0)
         self._stderr.truncate()
         try:
-            write_frame(self._process.stdin, request)
-            frame = read_frame(self._process.stdout)
+            write_frame(cast(BinaryIO, self._process.stdin), request)
+            frame = read_frame(cast(BinaryIO, self._process.stdout))
         except OSError:
             frame = None
         if frame is None:
