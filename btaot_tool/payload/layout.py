@@ -112,9 +112,28 @@ class SymbolKind(enum.IntEnum):
     FEATURE = 24  # imm: Feature; 0 or 1
     SESSION = 25  # imm: SessionFact
     PROBE_ID = 26  # index of the attach-point instance this copy of the program serves (see docs)
-    USDT_ARG = 27  # imm: argument number; resolved per probe instance
+    USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance
     KFUNC = 28  # a: kfunc name; BTF id, call form
     BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
+
+
+class UsdtPart(enum.IntEnum):
+    """What of a USDT argument a symbol gives.  The value of argument n is::
+
+        place 0: OFFSET          place 1: BASE          place 2: SIZE bytes of user memory at BASE + INDEX * SCALE + OFFSET
+
+    read into a zeroed u64, then shifted left by LSHIFT and right by RSHIFT (arithmetically if SIGNED).
+    """
+
+    PLACE = 0  # 0 constant, 1 register, 2 memory
+    BASE = 1  # LDX form
+    INDEX = 2  # LDX form
+    SCALE = 3  # 0: no index
+    OFFSET = 4  # signed
+    SIZE = 5  # bytes: 1, 2, 4, 8
+    LSHIFT = 6
+    RSHIFT = 7
+    SIGNED = 8  # 0 or 1
 
 
 class RelocForm(enum.IntEnum):
@@ -512,7 +531,7 @@ HEADER = _record("header", "First bytes of .btaot.meta; the directory of tables 
 """)
 
 ENUMS: tuple[type[enum.IntEnum], ...] = (
-    ProbeKind, SymbolKind, RelocForm, Feature, SessionFact, TypeKind, StackMode, ClockKind,
+    ProbeKind, SymbolKind, UsdtPart, RelocForm, Feature, SessionFact, TypeKind, StackMode, ClockKind,
     ActionKind, Conv, MapRole, ParamType,
 )
 FLAGS: tuple[type[enum.IntFlag], ...] = (TypeFlag, ConvFlag, MapFlag, AttachFlag, ProgramFlag)
