@@ -120,7 +120,9 @@ class SymbolKind(enum.IntEnum):
 class UsdtPart(enum.IntEnum):
     """What of a USDT argument a symbol gives.  The value of argument n is::
 
-        place 0: OFFSET          place 1: BASE          place 2: SIZE bytes of user memory at BASE + INDEX * SCALE + OFFSET
+        place 0: OFFSET
+        place 1: BASE
+        place 2: SIZE bytes of user memory at BASE + INDEX * SCALE + OFFSET
 
     read into a zeroed u64, then shifted left by LSHIFT and right by RSHIFT (arithmetically if SIGNED).
     """
