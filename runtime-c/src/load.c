@@ -22,8 +22,6 @@
 #include "util.h"
 #include "verifier_log.h"
 
-#define LOCALS_MAX 512
-#define INSNS_MAX 1000000
 #define OP_ATOMIC 0xc0
 #define IS_WIDE(insn) ((insn)->code == (BPF_LD | BPF_DW | BPF_IMM))
 
@@ -41,7 +39,7 @@ struct loader {
 	struct variant *variants;
 	uint32_t variant_count;
 	struct bpf_insn *insns;         /* the copy being made */
-	uint64_t locals[LOCALS_MAX];    /* values of the local symbols of the instance, in order of the relocations */
+	uint64_t *locals;               /* values of the local symbols of the instance, in order of the relocations */
 	bool poisons;                   /* the script asks whether types or fields exist */
 	char *log;
 	uint32_t log_size;
@@ -250,10 +248,6 @@ static int locals_get(struct loader *l, const struct symbol_scope *scope, uint32
 
 		if (!reloc_is_local(l->env, r))
 			continue;
-		if (*count == LOCALS_MAX) {
-			err("%s: the program reads its context in more than %d places", scope->instance->name, LOCALS_MAX);
-			return -E2BIG;
-		}
 		ret = symbol_get(l->env, r->symbol, scope, &l->locals[*count]);
 		if (ret == -ENOENT)
 			symbol_explain(l->env, r->symbol, scope);
@@ -342,18 +336,20 @@ static bool asks_for_existence(const struct payload *p)
 int load_programs(struct env *env)
 {
 	struct loader l = { .env = env, .poisons = asks_for_existence(&env->payload) };
-	uint32_t most = 0;
+	uint32_t insns = 0, relocs = 0;
 	int ret = 0;
 
-	for (uint32_t i = 0; i < env->payload.program_count; i++)
-		most = env->payload.programs[i].insn_count > most ? env->payload.programs[i].insn_count : most;
-	l.insns = pages_alloc((size_t)most * sizeof(*l.insns) + 1);
-	if (!l.insns)
-		return -ENOMEM;
+	for (uint32_t i = 0; i < env->payload.program_count; i++) {
+		const struct btaot_program *prog = &env->payload.programs[i];
+
+		insns = prog->insn_count > insns ? prog->insn_count : insns;
+		relocs = prog->reloc_count > relocs ? prog->reloc_count : relocs;
+	}
+	l.insns = arena_alloc(insns * sizeof(*l.insns));
+	l.locals = arena_alloc(relocs * sizeof(*l.locals));
 	for (uint32_t i = 0; i < env->instance_count && !ret; i++)
 		if (!env->instances[i].missing)
 			ret = instance_load(&l, i);
-	pages_free(l.insns, (size_t)most * sizeof(*l.insns) + 1);
 	pages_free(l.log, l.log_size);
 	return ret;
 }

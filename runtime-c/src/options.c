@@ -1,0 +1,374 @@
+/* options.c - parse the command line of a compiled script.
+ *
+ * One row per option.  The script's own parameters share the command line: what is no option is a positional parameter,
+ * `--name` or `--name=value` a named one where the script has it (behind `--` nothing else has a meaning). */
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "number.h"
+#include "params.h"
+#include "util.h"
+
+#define PID_MAX 0x400000u
+
+struct option_row {
+	char letter;            /* 0: none */
+	const char *name;       /* NULL: none */
+	const char *value;      /* how help names the value, NULL: takes none */
+	int (*set)(struct env *env, const char *value);
+	const char *help;
+};
+
+static int set_pid(struct env *env, const char *value)
+{
+	uint64_t pid;
+
+	if (number_parse(value, false, &pid)) {
+		err("Failed to parse pid: invalid integer: %s", value);
+		return -EINVAL;
+	}
+	if (pid > PID_MAX) {
+		err("Pid out of range: %llu", (unsigned long long)pid);
+		return -ERANGE;
+	}
+	env->opt.pid = (pid_t)pid;
+	return 0;
+}
+
+static int set_format(struct env *env, const char *value)
+{
+	env->opt.json = !strcmp(value, "json");
+	if (env->opt.json || !strcmp(value, "text"))
+		return 0;
+	err("Invalid output format \"%s\"\nValid formats: 'text', 'json'", value);
+	return -EINVAL;
+}
+
+static int set_buffer(struct env *env, const char *value)
+{
+	static const char *const modes[] = { [BUFFER_NONE] = "none", [BUFFER_LINE] = "line", [BUFFER_FULL] = "full" };
+
+	for (enum buffer_mode m = BUFFER_NONE; m <= BUFFER_FULL; m++)
+		if (!strcmp(value, modes[m])) {
+			env->opt.buffer = m;
+			return 0;
+		}
+	err("USAGE: -B must be either 'line', 'full', or 'none'.");
+	return -EINVAL;
+}
+
+static int set_cmd(struct env *env, const char *value)
+{
+	env->opt.cmd = value;
+	return 0;
+}
+
+static int set_output(struct env *env, const char *value)
+{
+	env->opt.output_path = value;
+	return 0;
+}
+
+static int set_btf(struct env *env, const char *value)
+{
+	env->opt.btf_path = value;
+	return 0;
+}
+
+static int set_quiet(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.quiet = true;
+	return 0;
+}
+
+static int set_verbose(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.verbose++;
+	return 0;
+}
+
+static int set_helper_errors(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.helper_errors++;
+	return 0;
+}
+
+static int set_no_warnings(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.no_warnings = true;
+	return 0;
+}
+
+static int set_dry_run(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.dry_run = true;
+	return 0;
+}
+
+static int set_unsafe(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.unsafe_ok = true;
+	return 0;
+}
+
+static int set_wait_detach(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.wait_detach = true;
+	return 0;
+}
+
+static int set_info(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.info = true;
+	return 0;
+}
+
+static int set_help(struct env *env, const char *value);
+static int set_version(struct env *env, const char *value);
+
+static const struct option_row rows[] = {
+	{ 'p', "pid", "PID", set_pid, "trace only this process; the run ends with it" },
+	{ 'c', "cmd", "CMD", set_cmd, "run CMD once all probes are attached, and end with it" },
+	{ 'o', "output", "FILE", set_output, "write the output to FILE" },
+	{ 'f', NULL, "FORMAT", set_format, "output format: text or json" },
+	{ 'B', NULL, "MODE", set_buffer, "output buffering: none, line or full" },
+	{ 'q', "quiet", NULL, set_quiet, "print no messages of the runtime" },
+	{ 'v', "verbose", NULL, set_verbose, "print more, for example the whole log of the kernel's verifier" },
+	{ 'k', "warnings", NULL, set_helper_errors, "report errors of helper functions in probes" },
+	{ 0, "no-warnings", NULL, set_no_warnings, "print no warnings" },
+	{ 0, "btf", "FILE", set_btf, "types of the kernel, where it does not carry them itself" },
+	{ 0, "dry-run", NULL, set_dry_run, "attach all probes, then end" },
+	{ 0, "wait-detach", NULL, set_wait_detach, "end only when all probes are detached" },
+	{ 0, "unsafe", NULL, set_unsafe, NULL },
+	{ 0, "info", NULL, set_info, "show what this kernel offers to the script" },
+	{ 'h', "help", NULL, set_help, "show this help" },
+	{ 'V', "version", NULL, set_version, "show the version of the compiler" },
+};
+
+static const char *const param_types[BTAOT_PARAM_TYPE_LIMIT] = {
+	[BTAOT_PARAM_TYPE_BOOL] = "", [BTAOT_PARAM_TYPE_INT] = "=NUMBER", [BTAOT_PARAM_TYPE_STRING] = "=TEXT",
+};
+
+static void print_params(const struct payload *p)
+{
+	if (p->param_count)
+		printf("\nOPTIONS OF THE SCRIPT (behind --):\n");
+	for (uint32_t i = 0; i < p->param_count; i++) {
+		const char *fallback = payload_str(p, p->params[i].default_text);
+		char head[128];
+
+		snprintf(head, sizeof(head), "--%s%s", payload_str(p, p->params[i].name), param_types[p->params[i].type]);
+		printf("    %-20s %s", head, payload_str(p, p->params[i].help));
+		if (p->params[i].type == BTAOT_PARAM_TYPE_INT)
+			printf(" (default %lld)", (long long)p->params[i].default_int);
+		else if (*fallback)
+			printf(" (default '%s')", fallback);
+		printf("\n");
+	}
+}
+
+static int set_help(struct env *env, const char *value)
+{
+	const struct payload *p = &env->payload;
+
+	(void)value;
+	printf("%s - bpftrace script, compiled by btaot %s\n\nUSAGE:\n    %s [options] [parameters]", payload_str(p, p->header->script),
+	       payload_str(p, p->header->compiler), env->program);
+	printf(p->param_count ? " [-- script options]\n\nOPTIONS:\n" : "\n\nOPTIONS:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char head[64], letter[3] = { '-', rows[i].letter, 0 };
+
+		if (!rows[i].help)
+			continue;
+		snprintf(head, sizeof(head), "%s%s%s%s%s%s", rows[i].letter ? letter : "", rows[i].letter && rows[i].name ? ", " : "",
+			 rows[i].name ? "--" : "", rows[i].name ? rows[i].name : "", rows[i].value ? " " : "",
+			 rows[i].value ? rows[i].value : "");
+		printf("    %-20s %s\n", head, rows[i].help);
+	}
+	print_params(p);
+	fflush(stdout);
+	return 1;
+}
+
+static int set_version(struct env *env, const char *value)
+{
+	(void)value;
+	printf("btaot %s\n", payload_str(&env->payload, env->payload.header->compiler));
+	fflush(stdout);
+	return 1;
+}
+
+/* ---- the script's own parameters ---- */
+
+static int unknown_param(const struct env *env, const char *name, size_t length)
+{
+	const struct payload *p = &env->payload;
+	bool help = length == 4 && !memcmp(name, "help", 4);
+	char hint[2048];
+	size_t n;
+
+	if (!help)
+		err("unexpected program command line options: --%.*s", (int)length, name);
+	n = (size_t)snprintf(hint, sizeof(hint), "%s", p->param_count ? "expected program options:" :
+			     "no custom program options defined.");
+	for (uint32_t i = 0; i < p->param_count && n < sizeof(hint); i++) {
+		const char *text = payload_str(p, p->params[i].help);
+
+		n += (size_t)snprintf(hint + n, sizeof(hint) - n, "%s--%s%s%s", help ? "\n" : i ? ", " : " ",
+				      payload_str(p, p->params[i].name), help && *text ? ": " : "", help ? text : "");
+	}
+	note("HINT: %s", hint);
+	return -EINVAL;
+}
+
+/* "name" or "name=value". */
+static int named_param(struct env *env, const char *arg)
+{
+	size_t length = strcspn(arg, "=");
+	uint32_t param = param_find(&env->payload, arg, length);
+
+	if (param == BTAOT_NONE)
+		return unknown_param(env, arg, length);
+	if (arg[length]) {
+		env->opt.named[param] = arg + length + 1;
+		return 0;
+	}
+	env->opt.named[param] = "true";
+	switch (env->payload.params[param].type) {
+	case BTAOT_PARAM_TYPE_BOOL:
+		return 0;
+	case BTAOT_PARAM_TYPE_INT:
+		err("program command line option --%s expects an integer (value: true)", arg);
+		return -EINVAL;
+	default:
+		err("program command line option --%s expects a string (value: true)", arg);
+		return -EINVAL;
+	}
+}
+
+static void positional_param(struct env *env, char *arg)
+{
+	env->opt.positional[env->opt.positional_count++] = arg;
+}
+
+/* ---- our options ---- */
+
+static int usage(const struct env *env, const char *what, const char *arg)
+{
+	err("USAGE: %s: %s", what, arg);
+	note("HINT: %s --help shows the options", env->program);
+	return -EINVAL;
+}
+
+static int long_option(struct env *env, char **args)
+{
+	const char *name = args[0] + 2;
+	size_t length = strcspn(name, "=");
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *value = name[length] ? name + length + 1 : NULL;
+		int ret;
+
+		if (!rows[i].name || strlen(rows[i].name) != length || memcmp(rows[i].name, name, length))
+			continue;
+		if (!rows[i].value && value)
+			return usage(env, "this option takes no value", args[0]);
+		if (rows[i].value && !value && !(value = args[1]))
+			return usage(env, "this option needs a value", args[0]);
+		ret = rows[i].set(env, value);
+		return ret ? ret : rows[i].value && !name[length] ? 2 : 1;
+	}
+	if (param_find(&env->payload, name, length) != BTAOT_NONE) {
+		int ret = named_param(env, name);
+
+		return ret ? ret : 1;
+	}
+	return usage(env, "unknown option", args[0]);
+}
+
+static const struct option_row *row_by_letter(char letter)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].letter == letter)
+			return &rows[i];
+	return NULL;
+}
+
+static int short_options(struct env *env, char **args)
+{
+	for (const char *s = args[0] + 1; *s; s++) {
+		const struct option_row *row = row_by_letter(*s);
+		const char *value = NULL;
+		int ret;
+
+		if (!row)
+			return usage(env, "unknown option", args[0]);
+		if (row->value && !(value = s[1] ? s + 1 : args[1]))
+			return usage(env, "this option needs a value", args[0]);
+		ret = row->set(env, value);
+		if (ret)
+			return ret > 0 ? -ECANCELED : ret;
+		if (row->value)
+			return s[1] ? 1 : 2;
+	}
+	return 1;
+}
+
+static int options_check(struct env *env)
+{
+	if (env->opt.cmd && env->opt.pid) {
+		err("USAGE: Cannot use both -c and -p.");
+		return -EINVAL;
+	}
+	if (env->opt.helper_errors && env->opt.no_warnings) {
+		err("USAGE: -k, --warnings conflicts with --no-warnings");
+		return -EINVAL;
+	}
+	return params_check(env);
+}
+
+int options_parse(struct env *env, int argc, char **argv)
+{
+	bool own = true;
+	int i = 1, n;
+
+	env->program = argc ? argv[0] : "btaot";
+	env->opt.positional = arena_alloc((size_t)(argc + 1) * sizeof(char *));
+	env->opt.named = arena_alloc((env->payload.param_count + 1) * sizeof(char *));
+	for (; i < argc; i += n) {
+		n = 1;
+		if (own && !strcmp(argv[i], "--")) {
+			own = false;
+		} else if (own && !strncmp(argv[i], "--", 2)) {
+			bool ends = !strcmp(argv[i], "--help") || !strcmp(argv[i], "--version");
+
+			n = long_option(env, argv + i);
+			if (ends && n > 0)
+				return 1;
+		} else if (own && argv[i][0] == '-' && argv[i][1]) {
+			n = short_options(env, argv + i);
+			if (n == -ECANCELED)
+				return 1;
+		} else if (!own && !strncmp(argv[i], "--", 2)) {
+			n = named_param(env, argv[i] + 2);
+			n = n ? n : 1;
+		} else {
+			positional_param(env, argv[i]);
+		}
+		if (n < 0)
+			return n;
+	}
+	return options_check(env);
+}

@@ -1,0 +1,155 @@
+/* params.c - values of the script's parameters: as constants in the programs, and as strings in the parameters map.
+ *
+ * A positional parameter is a number only where the script uses it as one; whether its text is a number is therefore
+ * asked when the first program that needs it is made. */
+#include "params.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "maps.h"
+#include "number.h"
+#include "symbols.h"
+#include "sys_bpf.h"
+#include "util.h"
+
+uint32_t param_find(const struct payload *p, const char *name, size_t length)
+{
+	for (uint32_t i = 0; i < p->param_count; i++) {
+		const char *known = payload_str(p, p->params[i].name);
+
+		if (strlen(known) == length && !memcmp(known, name, length))
+			return i;
+	}
+	return BTAOT_NONE;
+}
+
+static int param_wrong(const struct env *env, uint32_t param, const char *what)
+{
+	err("program command line option --%s %s (value: %s)", payload_str(&env->payload, env->payload.params[param].name),
+	    what, env->opt.named[param]);
+	return -EINVAL;
+}
+
+int params_check(struct env *env)
+{
+	for (uint32_t i = 0; i < env->payload.param_count; i++) {
+		const char *text = env->opt.named[i];
+		uint64_t number;
+		bool truth;
+		int ret;
+
+		if (!text)
+			continue;
+		switch (env->payload.params[i].type) {
+		case BTAOT_PARAM_TYPE_BOOL:
+			if (bool_parse(text, &truth))
+				return param_wrong(env, i, "expects a boolean (e.g. 'true')");
+			break;
+		case BTAOT_PARAM_TYPE_INT:
+			ret = number_parse(text, true, &number);
+			if (ret == -ERANGE)
+				return param_wrong(env, i, "value is out of range");
+			if (ret)
+				return param_wrong(env, i, "invalid integer");
+			break;
+		}
+	}
+	return 0;
+}
+
+static const char *positional(const struct env *env, int64_t position)
+{
+	return (uint64_t)position <= env->opt.positional_count ? env->opt.positional[position - 1] : "";
+}
+
+static int positional_number(struct env *env, const struct btaot_symbol *s, uint64_t *value)
+{
+	const char *text = positional(env, s->imm);
+	int ret = 0;
+
+	*value = 0;
+	if (*text)
+		ret = number_parse(text, true, value);
+	if (ret)
+		err("%s: $%d is used as a number, but it is '%s'%s", symbol_place(env, s), (int)s->imm, text,
+		    ret == -ERANGE ? " (too large)" : "");
+	return ret;
+}
+
+static const char *param_text(const struct env *env, uint32_t param)
+{
+	const char *given = env->opt.named ? env->opt.named[param] : NULL;
+
+	return given ? given : payload_str(&env->payload, env->payload.params[param].default_text);
+}
+
+static uint64_t option_number(const struct env *env, uint32_t param)
+{
+	const char *given = env->opt.named ? env->opt.named[param] : NULL;
+	uint64_t number = (uint64_t)env->payload.params[param].default_int;
+	bool truth;
+
+	if (given && env->payload.params[param].type == BTAOT_PARAM_TYPE_BOOL)
+		number = !bool_parse(given, &truth) && truth;
+	else if (given)
+		number_parse(given, true, &number);
+	return number;
+}
+
+/* Bytes that the map has for the string of a named parameter, NUL included: up to the next one. */
+static uint32_t option_room(const struct env *env, uint32_t param)
+{
+	const struct payload *p = &env->payload;
+	uint32_t start = p->params[param].offset, end = p->maps[map_by_role(env, BTAOT_MAP_ROLE_PARAMS)].value_size;
+
+	for (uint32_t i = 0; i < p->param_count; i++)
+		if (p->params[i].type == BTAOT_PARAM_TYPE_STRING && p->params[i].offset > start && p->params[i].offset < end)
+			end = p->params[i].offset;
+	return end - start;
+}
+
+static uint64_t length_within(const char *text, uint32_t room)
+{
+	size_t length = strlen(text);
+
+	return room && length >= room ? room - 1 : length;
+}
+
+int symbol_param(struct env *env, const struct btaot_symbol *s, uint64_t *value)
+{
+	switch (s->kind) {
+	case BTAOT_SYMBOL_KIND_PARAM_INT:
+		return positional_number(env, s, value);
+	case BTAOT_SYMBOL_KIND_PARAM_COUNT:
+		*value = env->opt.positional_count;
+		return 0;
+	case BTAOT_SYMBOL_KIND_PARAM_STRLEN:
+		*value = length_within(positional(env, s->imm), env->payload.header->params_slot);
+		return 0;
+	case BTAOT_SYMBOL_KIND_OPTION_INT:
+		*value = option_number(env, s->a);
+		return 0;
+	default:
+		*value = env->payload.params[s->a].type == BTAOT_PARAM_TYPE_STRING ?
+			 length_within(param_text(env, s->a), option_room(env, s->a)) : 0;
+		return 0;
+	}
+}
+
+int params_store(struct env *env)
+{
+	const struct payload *p = &env->payload;
+	uint32_t map = map_by_role(env, BTAOT_MAP_ROLE_PARAMS), slot = p->header->params_slot, key = 0;
+	char *value;
+
+	if (map == BTAOT_NONE)
+		return 0;
+	value = arena_alloc(p->maps[map].value_size);
+	for (uint32_t i = 0; i < p->header->param_count && i < env->opt.positional_count; i++)
+		memcpy(value + (size_t)i * slot, env->opt.positional[i], length_within(env->opt.positional[i], slot));
+	for (uint32_t i = 0; i < p->param_count; i++)
+		if (p->params[i].type == BTAOT_PARAM_TYPE_STRING)
+			memcpy(value + p->params[i].offset, param_text(env, i), length_within(param_text(env, i), option_room(env, i)));
+	return bpf_map_update(env->map_fds[map], &key, value, 0);
+}

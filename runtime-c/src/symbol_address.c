@@ -1,0 +1,150 @@
+/* symbol_address.c - addresses of kernel symbols and of symbols in files.
+ *
+ * Kernel symbols: a BPF_PROG_TYPE_SYSCALL program asks the kernel (5.16; 0.3 ms), because reading /proc/kallsyms takes
+ * 50-110 ms; that file is the fallback.  Symbols of files come from their symbol tables. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "binaries.h"
+#include "elf_file.h"
+#include "symbols.h"
+#include "sys_bpf.h"
+#include "util.h"
+
+#define NAME_ROOM 512
+#define HELPER_KALLSYMS_LOOKUP 179  /* bpf_kallsyms_lookup_name */
+
+/* The value of the one entry of the map that the lookup program works on. */
+struct lookup {
+	uint64_t address;
+	char name[NAME_ROOM];
+};
+
+/* r0 = bpf_kallsyms_lookup_name(entry->name, NAME_ROOM, 0, &entry->address) */
+static int lookup_program_load(int map)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .src_reg = SYS_PSEUDO_MAP_VALUE, .imm = map },
+		{ .imm = offsetof(struct lookup, name) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = NAME_ROOM },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3 },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 4, .src_reg = SYS_PSEUDO_MAP_VALUE, .imm = map },
+		{ .imm = offsetof(struct lookup, address) },
+		{ .code = BPF_JMP | BPF_CALL, .imm = HELPER_KALLSYMS_LOOKUP },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	struct prog_spec spec = {
+		.type = SYS_PROG_TYPE_SYSCALL, .flags = SYS_F_SLEEPABLE, .insns = insns, .insn_count = ARRAY_SIZE(insns),
+		.license = "GPL", .name = "kaddr",
+	};
+
+	return bpf_prog_load_raw(&spec);
+}
+
+/* Ask the kernel.  -ENOENT: there is no such symbol; other errors: this way is closed. */
+static int ask_kernel(const char *name, uint64_t *address)
+{
+	struct map_spec spec = { BPF_MAP_TYPE_ARRAY, 4, sizeof(struct lookup), 1, 0, "kaddr" };
+	struct lookup entry = { 0 };
+	uint32_t key = 0, result = 0;
+	int map, prog, ret;
+
+	if (strlen(name) >= NAME_ROOM)
+		return -ENOENT;
+	memcpy(entry.name, name, strlen(name));
+	map = bpf_map_new(&spec);
+	if (map < 0)
+		return map;
+	prog = lookup_program_load(map);
+	ret = prog < 0 ? prog : bpf_map_update(map, &key, &entry, 0);
+	if (!ret || (prog >= 0 && ret >= 0))
+		ret = bpf_prog_test_run(prog, NULL, 0, &result);
+	if (!ret)
+		ret = bpf_map_lookup(map, &key, &entry);
+	if (prog >= 0)
+		close(prog);
+	close(map);
+	*address = entry.address;
+	return ret ? -EIO : (int)result == -ENOENT ? -ENOENT : result ? -EIO : 0;
+}
+
+/* Look through /proc/kallsyms: "ffffffff81000000 T name [module]". */
+static int scan_kallsyms(const char *name, uint64_t *address)
+{
+	char line[1024];
+	size_t length = strlen(name);
+	FILE *f = fopen("/proc/kallsyms", "re");
+	int ret = -ENOENT;
+
+	if (!f)
+		return -errno;
+	while (ret && fgets(line, sizeof(line), f)) {
+		char *end, *symbol;
+		uint64_t value = strtoull(line, &end, 16);
+
+		symbol = *end == ' ' && end[1] && end[2] == ' ' ? end + 3 : NULL;
+		if (!symbol || strncmp(symbol, name, length) || !strchr(" \t\n", symbol[length]))
+			continue;
+		*address = value;
+		ret = value ? 0 : -EPERM;  /* zeros are shown to those who may not see addresses */
+	}
+	fclose(f);
+	return ret;
+}
+
+static int kernel_address(struct env *env, const struct btaot_symbol *s, uint64_t *value)
+{
+	const char *name = payload_str(&env->payload, s->a);
+	int ret = ask_kernel(name, value);
+
+	if (ret == -EIO || (ret && ret != -ENOENT))
+		ret = scan_kallsyms(name, value);
+	if (ret && ret != -ENOENT)
+		err("%s: cannot find the address of '%s': %s (kernel.kptr_restrict may hide addresses)", symbol_place(env, s),
+		    name, strerror(-ret));
+	return ret;
+}
+
+struct wanted_symbol {
+	const char *name;
+	uint64_t value;
+};
+
+static int symbol_visit(void *arg, const struct elf_symbol *symbol)
+{
+	struct wanted_symbol *w = arg;
+
+	if (strcmp(symbol->name, w->name))
+		return 0;
+	w->value = symbol->value;
+	return 1;
+}
+
+static int binary_visit(void *arg, const char *path)
+{
+	struct elf_file elf;
+	int found;
+
+	if (elf_map(&elf, path))
+		return 0;
+	found = elf_symbols(&elf, symbol_visit, arg);
+	elf_unmap(&elf);
+	return found;
+}
+
+int symbol_address(struct env *env, const struct btaot_symbol *s, uint64_t *value)
+{
+	struct wanted_symbol w = { .name = payload_str(&env->payload, s->b) };
+
+	if (s->kind == BTAOT_SYMBOL_KIND_KADDR)
+		return kernel_address(env, s, value);
+	if (binaries_find(payload_str(&env->payload, s->a), env->child ? env->child : env->opt.pid, binary_visit, &w) != 1)
+		return -ENOENT;
+	*value = w.value;
+	return 0;
+}
