@@ -29,7 +29,8 @@ class Result:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.name:6} {self.passed:5} passed {self.failed:5} failed {self.skipped:5} skipped {self.seconds:7.0f} s"
+        counts = f"{self.passed:5} passed {self.failed:5} failed {self.skipped:5} skipped"
+        return f"{self.name:6} {counts} {self.seconds:7.0f} s"
 
 
 def run_check() -> Result:

@@ -1,4 +1,4 @@
-"""``btaot kernel``: kernel packs, the files that tell the compiler what types, tracepoints and constants a kernel has."""
+"""``btaot kernel``: kernel packs, which tell the compiler what types, tracepoints and constants a kernel has."""
 
 from __future__ import annotations
 
