@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from payload_sample import sample_payload
 
 from btaot_tool.payload import layout
+from btaot_tool.payload.document import updated
 from btaot_tool.payload.header import c_header, main
 from btaot_tool.payload.reader import read_payload
 from btaot_tool.payload.structs import LayoutError, header_size, member_comments, snake_upper, struct_layout
@@ -232,3 +233,17 @@ def test_numbers_survive(data: st.DataObject, big: bool) -> None:
     for table, record_name in layout.TABLES:
         for row in payload.tables.get(table, []):
             assert {name: row[name] for name in expected[record_name]} == expected[record_name]
+
+
+# ---- document -------------------------------------------------------------------------------------
+
+
+def test_document_is_current() -> None:
+    """If this fails: ``python -m btaot_tool.payload.document docs/payload.md``."""
+    text = (Path(__file__).parents[2] / "docs" / "payload.md").read_text(encoding="utf-8")
+    assert text == updated(text)
+
+
+def test_document_needs_its_marks() -> None:
+    with pytest.raises(ValueError, match="lacks the lines"):
+        updated("# nothing")
