@@ -1,0 +1,94 @@
+/* main.c - a compiled script starts here.
+ *
+ * Reads the payload from the executable itself (or a memfd that it was run from), then does what the command line asks for:
+ * options, configuration, maps, expansion of probes, programs, the run.  Exit status: that of the script's exit(), 1 for
+ * every error.  The one `struct env` of the program is here. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "config.h"
+#include "env.h"
+#include "info.h"
+#include "load.h"
+#include "maps.h"
+#include "options.h"
+#include "params.h"
+#include "run.h"
+#include "symbols.h"
+#include "util.h"
+
+#define SELF "/proc/self/exe"
+#define CPUS "/sys/devices/system/cpu/possible"
+
+/* Kernels before 5.11 charge maps against RLIMIT_MEMLOCK; many probes need many descriptors.  Best effort. */
+static void limits_raise(void)
+{
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY }, files;
+
+	setrlimit(RLIMIT_MEMLOCK, &all);
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+/* Possible CPUs: one above the last number in "0-3,8-11".  Per-CPU map values have that many copies. */
+static uint32_t cpus_possible(void)
+{
+	char text[512], *last;
+
+	if (read_file(CPUS, text, sizeof(text)) <= 0)
+		return (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
+	last = text + strlen(text);
+	while (last > text && strchr("0123456789\n", last[-1]))
+		last--;
+	return (uint32_t)strtoul(last, NULL, 10) + 1;
+}
+
+static int prepare(struct env *env)
+{
+	int ret;
+
+	limits_raise();
+	ret = maps_create(env);
+	if (!ret)
+		ret = params_store(env);
+	if (!ret)
+		ret = symbols_prepare(env);
+	if (!ret)
+		ret = attach_expand(env);
+	return ret ? ret : load_programs(env);
+}
+
+int main(int argc, char **argv)
+{
+	static struct env env;
+	struct target target;
+	int ret;
+
+	env.start_boot_ns = now_ns(CLOCK_BOOTTIME);
+	ret = payload_read(&env.payload, SELF);
+	if (ret)
+		return 1;
+	ret = options_parse(&env, argc, argv);
+	if (!ret)
+		ret = config_load(&env);
+	if (ret)
+		return ret < 0;
+	env.cpu_count = cpus_possible();
+	if (env.opt.info)
+		return info_print(&env) ? 1 : 0;
+	ret = target_open(&env, &target);
+	if (!ret)
+		ret = prepare(&env);
+	if (!ret)
+		ret = run(&env, &target);
+	else
+		target_close(&env, &target);
+	return ret ? 1 : env.exit_code;
+}
