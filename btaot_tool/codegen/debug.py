@@ -38,7 +38,7 @@ class DebugInfo:
                 "isOptimized": True, "runtimeVersion": 0, "emissionKind": ir.DIToken("FullDebug"),
             }, is_distinct=True)
             self._units[source] = unit
-            self._module.add_named_metadata("llvm.dbg.cu", [unit])
+            self._module.add_named_metadata("llvm.dbg.cu", unit)
         return self._units[source]
 
     def subprogram(self, name: str, span: Span) -> Any:

@@ -9,9 +9,10 @@ from ..diagnostics import Diagnostics, Span
 from ..kernel.types import TypeTable
 from ..options import Options
 from ..payload.layout import MapFlag, MapRole
+from ..payload.writer import PayloadWriter
 from ..sema.env import MapInfo
 from ..sema.result import Checked, Template
-from ..sema.types import Agg, Type
+from ..sema.types import Agg, Stack, Type
 from ..symbols import CONTEXT_LOADS, Symbol, SymbolTable
 from .actions import Action
 from .llvm import I8, I64, PTR, compile_module, ir
@@ -45,6 +46,7 @@ class Generated:
     """The result of code generation: an object file and what the payload needs besides."""
 
     object: bytes
+    writer: PayloadWriter
     maps: list[MapPlan]
     symbols: SymbolTable
     actions: list[Action]
@@ -70,8 +72,10 @@ class ModuleGen:
     map_index: dict[str, int] = field(default_factory=dict)
     internal: dict[MapRole, int] = field(default_factory=dict)
     scratch_slot: int = 0
-    stack_depth: int = 0
-    _files: dict[str, Any] = field(default_factory=dict)
+    writer: PayloadWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.writer = PayloadWriter(self.options.target)
 
     @property
     def types(self) -> TypeTable:
@@ -93,6 +97,15 @@ class ModuleGen:
         var = ir.GlobalVariable(self.module, I8, name)
         var.linkage = "extern_weak"
         return var
+
+    def text(self, text: str) -> int:
+        """Return the offset of a text in the payload's string table."""
+        return self.writer.string(text)
+
+    def stack_area(self) -> int:
+        """Frames that the stacks map holds per stack: the deepest that any program of the script asks for."""
+        depths = [t.limit for template in self.checked.templates for t in template.types.values() if isinstance(t, Stack)]
+        return max(depths, default=0)
 
     def action(self, action: Action) -> int:
         """Add an action and return its number."""
@@ -182,11 +195,11 @@ def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) 
         MapRole.GLOBALS: gen.globals_size,
         MapRole.SCRATCH: 8 + gen.scratch_slot,
         MapRole.PARAMS: params_size(gen.checked),
-        MapRole.STACKS: 8 * gen.stack_depth,
+        MapRole.STACKS: 8 * gen.stack_area(),
     }
     for role, index in gen.internal.items():
         gen.maps[index].value_size = sizes.get(role, 0)
-    return Generated(obj, gen.maps, gen.symbols, gen.actions, functions, scratch, gen.scratch_slot, gen.globals_size, slot,
+    return Generated(obj, gen.writer, gen.maps, gen.symbols, gen.actions, functions, scratch, gen.scratch_slot, gen.globals_size, slot,
                      optimized[0] if optimized else text)
 
 

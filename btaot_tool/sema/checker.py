@@ -8,6 +8,7 @@ earlier round may see types that are not inferred yet.
 from __future__ import annotations
 
 from .. import library
+from ..config import Config
 from ..diagnostics import Diagnostics, Span
 from ..kernel.types import Kernel, TypeTable
 from ..options import Options
@@ -44,14 +45,15 @@ class ExpressionChecker:
     """Gives types to expressions; ``statements.Checker`` adds statements."""
 
     def __init__(self, template: Template, shared: Globals, kernel: Kernel, types: TypeTable, options: Options,
-                 diags: Diagnostics, max_strlen: int, params: dict[str, NamedParam]) -> None:
+                 diags: Diagnostics, config: Config, params: dict[str, NamedParam]) -> None:
         self.template = template
         self.shared = shared
         self.kernel = kernel
         self.table = types
         self.options = options
         self.diags = diags
-        self.max_strlen = max_strlen
+        self.max_strlen: int = config.max_strlen
+        self.stack_mode: str = config.stack_mode
         self.params = params
         self.scopes = Scopes()
         self.final = False

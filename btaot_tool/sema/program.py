@@ -41,7 +41,7 @@ def check_program(program: tree.Program, kernel: Kernel, table: TypeTable, optio
         shared.changed = False
         quiet = diags if final else Diagnostics()
         for template in templates:
-            checker = Checker(template, shared, kernel, table, options, quiet, config.max_strlen, params)
+            checker = Checker(template, shared, kernel, table, options, quiet, config, params)
             checker.final = final
             checker.check()
             positional = max(positional, checker.positional)

@@ -267,9 +267,10 @@ class Builder:
         return tree.Variable(self.at(start, end), self.text[start + 1 : end])
 
     def positional(self, values: Values, start: int, end: int) -> tree.Positional:
-        index = int(self.text[start + 1 : end])
+        digits = self.text[start + 1 : end]
+        index = int(digits[:20])
         if not 1 <= index < 2**63:
-            self.error(start, end, f"there is no positional parameter ${index}", "the first is $1")
+            self.error(start, end, f"there is no positional parameter ${digits[:20]}", "the first is $1")
         return tree.Positional(self.at(start, end), index)
 
     def positional_count(self, values: Values, start: int, end: int) -> tree.PositionalCount:

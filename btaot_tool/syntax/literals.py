@@ -42,6 +42,8 @@ def integer_value(text: str) -> tuple[int, str]:
         raise LiteralError(f"invalid integer '{text}'", end, len(text))
     suffix = match["suffix"] or ""
     digits_end = len(text) - len(suffix)
+    if len(text) > 200:
+        raise LiteralError(f"integer '{text[:20]}...' is too large", 0, len(text))
     for part in ("hex", "bin", "dec", "exp"):
         if match[part] and match[part].endswith("_"):
             end = match.end(part)

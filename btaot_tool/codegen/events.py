@@ -1,0 +1,193 @@
+"""Ring buffer records: asynchronous actions with their arguments (``docs/architecture.md``).
+
+A record of fixed size is written straight into the ring buffer.  One with long strings is put together in
+scratch memory and copied with its real length, so that short strings make short records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from ..payload.layout import MapRole
+from ..sema.types import Int, Str, Type
+from ..syntax import tree
+from .actions import Action, EventField
+from .llvm import I16, I32, I64, const, ir
+from .maps import Maps
+from .values import Memory, Scalar
+
+HEADER = 8
+LOST = 8  # offset of the counter in the globals map
+DYNAMIC_MIN = 64  # strings that can be longer than this are sent with their real length
+MARK = 0x8000  # in a length: the string was cut
+
+
+@dataclass(slots=True)
+class Item:
+    """An argument of an event: an expression, or a number that is known."""
+
+    type: Type
+    node: tree.Expr | None = None
+    number: int = 0
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether it is sent with its real length."""
+        return isinstance(self.type, Str) and self.type.capacity > DYNAMIC_MIN
+
+
+class Events(Maps):
+    """Adds sending of events to a function."""
+
+    def send(self, action: Action, items: list[Item]) -> None:
+        """Send an event; one that finds no room is counted as lost."""
+        end = HEADER
+        for item in items:
+            size, align = (4, 4) if item.dynamic else (item.type.size, item.type.align)
+            end = (end + align - 1) // align * align
+            action.fields.append(EventField(item.type, end, item.dynamic))
+            end += size
+        number = self.mod.action(action)
+        end = (end + 7) // 8 * 8
+        if any(item.dynamic for item in items):
+            self._send_dynamic(number, action, items, end)
+        else:
+            self._send_fixed(number, action, items, end)
+
+    def send_nodes(self, action: Action, nodes: list[tree.Expr]) -> None:
+        """Send an event with the values of expressions."""
+        self.send(action, [Item(self.sent_type(n), n) for n in nodes])
+
+    def sent_type(self, node: tree.Expr) -> Type:
+        """Return the type that an expression has in an event."""
+        typ = self.template.types[node]
+        return Int(8, typ.signed) if typ.__class__.__name__ == "Agg" else typ  # type: ignore[attr-defined]
+
+    # ---- fixed size ----------------------------------------------------------------------------
+
+    def _send_fixed(self, number: int, action: Action, items: list[Item], size: int) -> None:
+        early = {i: self._evaluate(item) for i, item in enumerate(items) if self._needs_early(item)}
+        record = self.helper_ptr("ringbuf_reserve", self.internal_map(MapRole.RINGBUF), size, 0)
+        self.when(self.is_null(record), lambda: self.count_loss(LOST),
+                  lambda: self._fill(record, number, size, action, items, early))
+
+    def _fill(self, record: Any, number: int, size: int, action: Action, items: list[Item], early: dict[int, Any]) -> None:
+        self._head(record, number, const(size))
+        self._padding(record, action, items, size)
+        for i, (item, field) in enumerate(zip(items, action.fields, strict=True)):
+            place = Memory(item.type, self.offset(record, field.offset), 8 if field.offset % 8 == 0 else 4)
+            self._write(item, place, early.get(i))
+        self.helper("ringbuf_submit", record, 0)
+
+    def _write(self, item: Item, place: Memory, early: Any | None) -> None:
+        if early is not None:
+            self.put(early, place, fresh=True)
+        elif item.node is None:
+            self.store(const(item.number), place.ptr, item.type.size, place.align)
+        else:
+            self.emit_to(item.node, place, fresh=True)
+
+    def _padding(self, record: Any, action: Action, items: list[Item], size: int) -> None:
+        """Zero the gaps between arguments: the kernel does not clear the ring buffer."""
+        at = HEADER
+        for item, field in zip(items, action.fields, strict=True):
+            self._zero_gap(record, at, field.offset)
+            at = field.offset + (4 if item.dynamic else item.type.size)
+        self._zero_gap(record, at, size)
+
+    def _zero_gap(self, record: Any, start: int, end: int) -> None:
+        while start < end:
+            width = next(w for w in (8, 4, 2, 1) if start % w == 0 and start + w <= end)
+            self.b.store(ir.Constant(ir.IntType(8 * width), 0), self.offset(record, start), align=width)
+            start += width
+
+    def _head(self, record: Any, number: int, size: Any) -> None:
+        self.b.store(ir.Constant(I32, number), record, align=4)
+        self.b.store(self.b.trunc(size, I32), self.offset(record, 4), align=4)
+
+    def _needs_early(self, item: Item) -> bool:
+        """Whether an argument must be evaluated before the record is reserved: all that may leave the program,
+        and scalars, whose registers cost nothing."""
+        return item.node is not None and (item.type.is_scalar or may_leave(item.node))
+
+    def _evaluate(self, item: Item) -> Any:
+        assert item.node is not None
+        if item.type.is_scalar:
+            return Scalar(item.type, self.scalar(item.node))
+        return self.as_memory(self.expr(item.node))
+
+    # ---- real length ---------------------------------------------------------------------------
+
+    def _send_dynamic(self, number: int, action: Action, items: list[Item], fixed: int) -> None:
+        limit = fixed + sum(item.type.size for item in items if item.dynamic)
+        if limit >= MARK:
+            self.mod.diags.error(action.span, f"the arguments of this call can take {limit} bytes, more than an event holds"
+                                              f" ({MARK - 1})", "lower max_strlen, or the length given to str()")
+            return
+        record = self.bytes(limit)
+        cursor: Any = const(fixed)
+        self._padding(record, action, items, fixed)
+        for item, field in zip(items, action.fields, strict=True):
+            at = self.offset(record, field.offset)
+            if item.dynamic:
+                cursor = self._append(item, record, at, cursor, limit - item.type.size)
+            else:
+                self._write(item, Memory(item.type, at, 8 if field.offset % 8 == 0 else 4), None)
+        cursor = self.clamp(cursor, limit)
+        self._head(record, number, cursor)
+        result = self.helper("ringbuf_output", self.internal_map(MapRole.RINGBUF), record, cursor, 0)
+        self.when(self.b.icmp_signed("!=", result, const(0)), lambda: self.count_loss(LOST))
+
+    def _append(self, item: Item, record: Any, at: Any, cursor: Any, limit: int) -> Any:
+        """Append a string's bytes at the cursor and note (offset, length); returns the new cursor."""
+        assert item.node is not None and isinstance(item.type, Str)
+        capacity = item.type.capacity
+        cursor = self.clamp(cursor, limit)
+        length = self.string_to(item.node, self.offset(record, cursor), capacity)
+        length = self.clamp(length, capacity - 1)
+        mark = const(0)
+        if capacity >= self.checked.config.max_strlen:
+            mark = self.b.select(self.b.icmp_unsigned("==", length, const(capacity - 1)), const(MARK), const(0))
+        self.b.store(self.b.trunc(cursor, I16), at, align=2)
+        self.b.store(self.b.trunc(self.b.or_(length, mark), I16), self.offset(at, 2), align=2)
+        return self.b.add(cursor, length)
+
+    def string_to(self, node: tree.Expr, dst: Any, capacity: int) -> Any:
+        """Write the bytes of a string expression to memory that need not be cleared; returns the length without NUL."""
+        reader = self.string_source(node)
+        if reader is not None:
+            result = reader(dst, capacity)
+        else:
+            memory = self.as_memory(self.expr(node))
+            result = self.helper("probe_read_kernel_str", dst, min(capacity, memory.type.size), memory.ptr)
+        return self.b.sub(result, const(1))
+
+    def string_source(self, node: tree.Expr) -> Callable[[Any, int], Any] | None:
+        """Return a function that reads a ``str()`` call straight into memory; None for other expressions."""
+        if not isinstance(node, tree.Call) or node.name != "str":
+            return None
+        from ..library.strings import read_str
+
+        return lambda dst, capacity: read_str(self, node.args, dst, capacity)  # type: ignore[arg-type]
+
+
+def may_leave(node: tree.Node) -> bool:
+    """Whether evaluating an expression can end the program's run (return, exit)."""
+    return any(isinstance(n, (tree.Jump, tree.Block)) or isinstance(n, (tree.Call, tree.Name)) and n.name == "exit"
+               for n in _walk(node))
+
+
+def _walk(node: Any) -> Iterator[tree.Node]:
+    if isinstance(node, tree.Node):
+        yield node
+        if is_dataclass(node):
+            for f in fields(node):
+                yield from _walk(getattr(node, f.name))
+    elif isinstance(node, list):
+        for part in node:
+            yield from _walk(part)
+
+
+__all__ = ["I64", "Events", "Item", "may_leave"]

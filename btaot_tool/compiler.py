@@ -1,0 +1,56 @@
+"""The way of a script: the list of stages, each a function from one typed result to the next."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+
+from .diagnostics import Diagnostic, Diagnostics, Source
+from .kernel.types import Kernel
+from .options import Options
+
+
+@dataclass(frozen=True)
+class CompileResult:
+    """The two sections, the warnings, and the files that were read besides the script."""
+
+    meta: bytes
+    text: bytes
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    dependencies: list[str] = field(default_factory=list)
+
+
+def compile_script(source: Source, options: Options) -> CompileResult:
+    """Compile a script; raises CompileError with everything that is wrong with it."""
+    from .bpf.object import read_object
+    from .codegen import generate
+    from .payload.assemble import assemble
+    from .sema.program import check_program
+    from .syntax import parse
+
+    diags = Diagnostics()
+    program = parse(source, diags)  # text -> syntax tree
+    kernel = _kernel(options, diags)
+    checked = check_program(program, kernel, kernel, options, diags)  # -> checked, typed tree
+    generated = generate(checked, options, diags)  # -> LLVM IR -> BPF object
+    _dump(options, "ir", generated.ir_text)
+    obj = read_object(generated.object)  # -> programs and relocations
+    meta, text = assemble(checked, generated, obj, source.name)  # -> payload
+    return CompileResult(meta, text, diags.items)
+
+
+def _kernel(options: Options, diags: Diagnostics) -> Kernel:
+    """Return the kernel packs that the script is checked against, merged."""
+    from .kernel.pack import PackError, default_pack, load_pack, merge
+
+    try:
+        if not options.kernel:
+            return default_pack(options.target.name)
+        return merge([load_pack(name) for name in options.kernel])
+    except PackError as error:
+        raise diags.fatal(None, str(error), code="kernel-pack") from None
+
+
+def _dump(options: Options, stage: str, text: str) -> None:
+    if stage in options.dump:
+        print(text, file=sys.stderr)

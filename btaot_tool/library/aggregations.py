@@ -1,0 +1,210 @@
+"""Map value functions: count, sum, min, max, avg, stats, hist, lhist.
+
+Each keeps one value per CPU; the runtime adds them up when it prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..codegen.llvm import I64, const
+from ..codegen.values import Nothing, Value
+from ..payload.layout import TypeKind
+from ..sema.types import Agg, Type, Unknown, integer_sign
+from ..syntax import tree
+from .base import Arg, Entry
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import Checker
+
+MAX_LHIST = 1000
+
+
+def _number(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool | None:
+    """Check the number that is aggregated; returns its signedness, None if it is not known."""
+    found = c.arg(args[0])
+    if isinstance(found, Unknown):
+        return None
+    if not (found.is_integer or isinstance(found, Agg) and found.castable):
+        c.error(node, f"{name}() only supports integer arguments ({found} provided)")
+        return None
+    return integer_sign(found)
+
+
+def _simple(name: str, kind: TypeKind, size: int, change: Callable[[Gen, Any, Any, bool, bool], None]) -> Entry:
+    """Return an entry for an aggregation of one number without parameters."""
+
+    def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+        signed = _number(c, name, node, args)
+        return Unknown() if signed is None else Agg(kind, signed, bytes=size)
+
+    def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+        assert isinstance(args[0], tree.Expr)
+        number = g.scalar(args[0])
+        signed = integer_sign(g.template.types[args[0]])
+        g.aggregate(g.aggregate_target, lambda p, atomic: change(g, p, number, signed, atomic))
+        return Nothing()
+
+    return Entry(name, (1, 1), check, emit, aggregate=True)
+
+
+def _add(g: Gen, ptr: Any, number: Any, atomic: bool) -> None:
+    if atomic:
+        g.atomic_add(ptr, number)
+    else:
+        g.b.store(g.b.add(g.b.load(ptr, typ=I64), number), ptr)
+
+
+def _change_sum(g: Gen, ptr: Any, number: Any, signed: bool, atomic: bool) -> None:
+    _add(g, ptr, number, atomic)
+
+
+def _change_avg(g: Gen, ptr: Any, number: Any, signed: bool, atomic: bool) -> None:
+    _add(g, ptr, number, atomic)
+    _add(g, g.offset(ptr, 8), const(1), atomic)
+
+
+def _extreme(op: str) -> Callable[[Gen, Any, Any, bool, bool], None]:
+    """Return the change of min ("<") or max (">"): the value, and a word that tells that there is one."""
+
+    def change(g: Gen, ptr: Any, number: Any, signed: bool, atomic: bool) -> None:
+        compare = g.b.icmp_signed if signed else g.b.icmp_unsigned
+        empty = g.b.icmp_unsigned("==", g.b.load(g.offset(ptr, 8), typ=I64), const(0))
+        better = g.b.or_(empty, compare(op, number, g.b.load(ptr, typ=I64)))
+
+        def replace() -> None:
+            g.b.store(number, ptr)
+            g.b.store(const(1), g.offset(ptr, 8))
+
+        g.when(better, replace)
+
+    return change
+
+
+def _check_count(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    return Agg(TypeKind.COUNT, signed=False)
+
+
+def _emit_count(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    g.aggregate(g.aggregate_target, lambda p, atomic: _add(g, p, const(1), atomic))
+    return Nothing()
+
+
+# ---- histograms -----------------------------------------------------------------------------------
+
+
+def hist_buckets(bits: int) -> int:
+    """Number of buckets of hist(n, bits): negative numbers, zero and small ones, then 2**bits per power of two."""
+    return 1 + ((64 - bits + 1) << bits)
+
+
+def _check_hist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    signed = _number(c, "hist", node, args)
+    bits = 0
+    if len(args) == 2:
+        value = c.literal_int(args[1], "the bits argument of hist()")
+        if value is None:
+            return Unknown()
+        if not 0 <= value <= 5:
+            return c.error(node, f"hist: bits {value} must be 0..5")
+        bits = value
+    if signed is None:
+        return Unknown()
+    buckets = hist_buckets(bits)
+    return Agg(TypeKind.HIST, signed, (bits, buckets, 0), buckets * 8)
+
+
+def _log2(g: Gen, value: Any) -> Any:
+    """Return floor(log2(value)) of a positive number, by halving the width six times."""
+    result: Any = const(0)
+    for step in (32, 16, 8, 4, 2, 1):
+        big = g.b.icmp_unsigned(">=", value, const(1 << step))
+        value = g.b.select(big, g.b.lshr(value, const(step)), value)
+        result = g.b.or_(result, g.b.select(big, const(step), const(0)))
+    return result
+
+
+def _hist_index(g: Gen, number: Any, bits: int) -> Any:
+    """Return the bucket of a number (``docs/architecture.md``, histogram buckets)."""
+
+    def large() -> Any:
+        exponent = _log2(g, number)
+        shift = g.b.sub(exponent, const(bits))
+        group = g.b.shl(g.b.add(shift, const(1)), const(bits))
+        inside = g.b.and_(g.b.lshr(number, shift), const((1 << bits) - 1))
+        return g.b.add(g.b.add(group, inside), const(1))
+
+    def not_negative() -> Any:
+        small = g.b.icmp_unsigned("<", number, const(1 << bits))
+        return g.choose(small, lambda: g.b.add(number, const(1)), large)
+
+    return g.choose(g.b.icmp_signed("<", number, const(0)), lambda: const(0), not_negative)
+
+
+def _bump(g: Gen, ptr: Any, index: Any, buckets: int, atomic: bool) -> None:
+    bounded = g.b.select(g.b.icmp_unsigned("<", index, const(buckets)), index, const(buckets - 1))
+    _add(g, g.offset(ptr, g.b.shl(bounded, const(3))), const(1), atomic)
+
+
+def _emit_hist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    typ = g.template.types[node]
+    assert isinstance(typ, Agg) and isinstance(args[0], tree.Expr)
+    bits, buckets, _ = typ.params
+    index = _hist_index(g, g.scalar(args[0]), bits)
+    g.aggregate(g.aggregate_target, lambda p, atomic: _bump(g, p, index, buckets, atomic))
+    return Nothing()
+
+
+def _check_lhist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    signed = _number(c, "lhist", node, args)
+    low, high, step = (c.literal_int(a, f"lhist(): the {n} argument")
+                       for a, n in zip(args[1:], ("min", "max", "step"), strict=True))
+    if low is None or high is None or step is None or signed is None:
+        return Unknown()
+    if step <= 0:
+        return c.error(node, f"lhist() step must be >= 1 ({step} provided)")
+    if low > high:
+        return c.error(node, f"lhist() min must be less than max (provided min {low} and max {high})")
+    if high - low < step:
+        return c.error(node, f"lhist() step is too large for the given range (provided step {step} for range"
+                             f" {high - low})")
+    count = (high - low) // step
+    if count > MAX_LHIST:
+        return c.error(node, f"lhist() too many buckets, must be <= {MAX_LHIST} (would need {count})")
+    return Agg(TypeKind.LHIST, signed, (low, high, step), (lhist_steps(low, high, step) + 2) * 8)
+
+
+def lhist_steps(low: int, high: int, step: int) -> int:
+    """Number of buckets between min and max; the last may be shorter than a step."""
+    return -(-(high - low) // step)
+
+
+def _emit_lhist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    typ = g.template.types[node]
+    assert isinstance(typ, Agg) and isinstance(args[0], tree.Expr)
+    low, high, step = typ.params
+    steps = lhist_steps(low, high, step)
+    number = g.scalar(args[0])
+
+    def inside() -> Any:
+        below_max = g.b.icmp_signed("<", number, const(high))
+        bucket = g.b.add(g.b.udiv(g.b.sub(number, const(low)), const(step)), const(1))
+        return g.b.select(below_max, bucket, const(steps + 1))
+
+    index = g.choose(g.b.icmp_signed("<", number, const(low)), lambda: const(0), inside)
+    g.aggregate(g.aggregate_target, lambda p, atomic: _bump(g, p, index, steps + 2, atomic))
+    return Nothing()
+
+
+ENTRIES = (
+    Entry("count", (0, 0), _check_count, _emit_count, aggregate=True),
+    _simple("sum", TypeKind.SUM, 8, _change_sum),
+    _simple("min", TypeKind.MIN, 16, _extreme("<")),
+    _simple("max", TypeKind.MAX, 16, _extreme(">")),
+    _simple("avg", TypeKind.AVG, 16, _change_avg),
+    _simple("stats", TypeKind.STATS, 16, _change_avg),
+    Entry("hist", (1, 2), _check_hist, _emit_hist, aggregate=True),
+    Entry("lhist", (4, 4), _check_lhist, _emit_lhist, aggregate=True),
+)

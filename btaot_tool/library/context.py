@@ -1,0 +1,133 @@
+"""What a probe sees where it fires: argN, sargN, retval, ctx, reg, probe, probetype, args as a whole."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ..codegen.llvm import I64, PTR, const
+from ..codegen.values import Scalar, Text, Value
+from ..payload.layout import Feature, SymbolKind
+from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Str, Type, Void
+from ..symbols import Symbol
+from ..syntax import tree
+from .base import Arg, Entry
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import Checker
+
+MAX_ARG = 9
+
+
+def _name(node: tree.Expr) -> str:
+    assert isinstance(node, (tree.Name, tree.Call))
+    return node.name
+
+
+def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    name = _name(node)
+    probe = c.template.probe
+    number = int(re.sub(r"\D", "", name))
+    if name.startswith("sarg") and not probe.reg_args:
+        return c.error(node, f"The {name} builtin can only be used with kprobes and uprobes")
+    if not (probe.reg_args or probe.positional) or probe.has_retval:
+        return c.error(node, f"The {name} builtin can only be used with 'kprobes', 'uprobes', 'usdt' and"
+                             " 'rawtracepoint' probes", "use args.NAME here" if c.template.args.args else "")
+    if number > MAX_ARG and not name.startswith("sarg"):
+        return c.error(node, f"{name}: arguments are numbered 0 to {MAX_ARG}")
+    return UINT64
+
+
+def _emit_arg(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    kind = SymbolKind.CTX_LOAD if g.template.probe.positional else SymbolKind.REG
+    name = _name(node)
+    if name.startswith("sarg"):
+        return Scalar(UINT64, _stack_argument(g, int(name[4:])))
+    return Scalar(UINT64, g.context_load(Symbol(kind, name)))
+
+
+def _stack_argument(g: Gen, number: int) -> Any:
+    """Read the n-th word of the stack above the return address, as bpftrace does."""
+    word = g.mod.options.target.bits // 8
+    skip = 1 if g.mod.options.target.name == "x86_64" else 0
+    address = g.b.add(g.context_load(Symbol(SymbolKind.REG, "sp")), const((number + skip) * word))
+    place = g.bytes(8)
+    g.b.store(const(0), place)
+    g.probe_read(place, word, address, g.template.probe.space)
+    return g.b.load(place, typ=I64)
+
+
+def _check_retval(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    if not c.template.probe.has_retval:
+        return c.error(node, "The retval builtin can only be used with 'kretprobe', 'uretprobe' and 'fexit' probes")
+    return UINT64
+
+
+def _emit_retval(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    return Scalar(UINT64, g.context_load(Symbol(SymbolKind.REG, "retval")))
+
+
+def _check_reg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    if not c.template.probe.reg_args:
+        return c.error(node, "reg() can only be used with kprobes and uprobes")
+    c.literal_str(args[0], "reg() register name")
+    return UINT64
+
+
+def _emit_reg(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.StringLiteral)
+    return Scalar(UINT64, g.context_load(Symbol(SymbolKind.REG, args[0].value)))
+
+
+def _check_ctx(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    return Ptr(Void(), c.space)
+
+
+def _emit_ctx(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    return Scalar(g.template.types[node], g.b.ptrtoint(g.ctx, I64))
+
+
+def _check_probe(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    return PROBE_NAME
+
+
+def instance(g: Gen) -> Any:
+    """Return the index of the attached attach point: from the attach cookie, or of this copy of the program."""
+    return g.choose(g.has(Feature.ATTACH_COOKIE), lambda: g.helper("get_attach_cookie", g.ctx),
+                    lambda: g.symbol(Symbol(SymbolKind.PROBE_ID)))
+
+
+def _emit_probe(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    return Scalar(PROBE_NAME, instance(g))
+
+
+def _check_probetype(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    return Str(len(c.template.probe.name) + 1)
+
+
+def _emit_probetype(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    name = g.template.probe.name.encode()
+    return Text(Str(len(name) + 1), name)
+
+
+def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    return c.error(node, "args as a whole value is not supported yet", "name the argument that you want: args.NAME")
+
+
+def _no_code(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    raise AssertionError("refused by its check")
+
+
+ENTRIES = (
+    Entry("argN", (0, 0), _check_arg, _emit_arg),
+    Entry("sargN", (0, 0), _check_arg, _emit_arg),
+    Entry("retval", (0, 0), _check_retval, _emit_retval),
+    Entry("reg", (1, 1), _check_reg, _emit_reg),
+    Entry("ctx", (0, 0), _check_ctx, _emit_ctx),
+    Entry("args", (0, 0), _check_args, _no_code),
+    Entry("probe", (0, 0), _check_probe, _emit_probe),
+    Entry("probetype", (0, 0), _check_probetype, _emit_probetype),
+)
+
+__all__ = ["ENTRIES", "PTR", "Int", "instance"]

@@ -1,0 +1,95 @@
+"""Functions on maps: clear, zero, delete, has_key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codegen.actions import Action
+from ..codegen.llvm import I64, const
+from ..codegen.values import Nothing, Scalar, Value
+from ..payload.layout import ActionKind
+from ..sema.types import Bool, Type, Void
+from ..syntax import tree
+from .base import Arg, Entry
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import Checker
+
+
+def _whole(name: str, kind: ActionKind) -> Entry:
+    """Return an entry that does something to a whole map, asynchronously."""
+
+    def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+        if not isinstance(args[0], tree.MapRef):
+            return c.error(node, f"{name}() expects a map to be provided")
+        info = c.map_of(args[0])
+        if c.final and not info.written:
+            c.error(args[0], f"Undefined map: {info.name}")
+        return Void()
+
+    def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+        assert isinstance(args[0], tree.MapRef)
+        g.send(Action(kind, node.span, map=g.mod.plan_map(g.map_info(args[0]))), [])
+        return Nothing()
+
+    return Entry(name, (1, 1), check, emit)
+
+
+def _map_and_key(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> Type:
+    """Check ``f(@map, key)`` and the older ``f(@map[key])``."""
+    first = args[0]
+    if isinstance(first, tree.MapAccess) and len(args) == 1:
+        c.use_key(c.map_of(first.map), first, c.expr(first.key))
+        return Bool()
+    if not isinstance(first, tree.MapRef):
+        return c.error(node, f"{name}() expects a map for the first argument")
+    c.use_key(c.map_of(first), first, c.arg(args[1]) if len(args) == 2 else None)
+    return Bool()
+
+
+def _check_delete(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    first = args[0]
+    if isinstance(first, tree.MapRef) and len(args) == 1 and c.map_of(first).keyed:
+        return c.error(node, "call to delete() with a single argument expects a map without explicit keys (scalar map)")
+    return _map_and_key(c, "delete", node, args)
+
+
+def _check_has_key(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    first = args[0]
+    if isinstance(first, tree.MapRef) and c.map_of(first).keyed is False:
+        return c.error(node, "call to has_key() expects a map with explicit keys (non-scalar map)")
+    return _map_and_key(c, "has_key", node, args)
+
+
+def _key(g: Gen, args: list[Arg]) -> tuple[tree.MapRef, tree.Expr | None]:
+    first = args[0]
+    if isinstance(first, tree.MapAccess):
+        return first.map, first.key
+    assert isinstance(first, tree.MapRef)
+    second = args[1] if len(args) == 2 else None
+    assert second is None or isinstance(second, tree.Expr)
+    return first, second
+
+
+def _emit_delete(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    target, key = _key(g, args)
+    info = g.map_info(target)
+    pointer = g.zero_key() if key is None else g.key_of(info, key)
+    return Scalar(Bool(), g.delete(info, pointer))
+
+
+def _emit_has_key(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    target, key = _key(g, args)
+    info = g.map_info(target)
+    assert key is not None
+    found = g.lookup(info, g.key_of(info, key))
+    return Scalar(Bool(), g.b.select(g.is_null(found), const(0), g.b.zext(g.b.not_(g.is_null(found)), I64)))
+
+
+ENTRIES = (
+    _whole("clear", ActionKind.CLEAR),
+    _whole("zero", ActionKind.ZERO),
+    Entry("delete", (1, 2), _check_delete, _emit_delete),
+    Entry("has_key", (1, 2), _check_has_key, _emit_has_key),
+)

@@ -1,0 +1,110 @@
+"""printf and its relatives, print, cat, system, join, exit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codegen.actions import Action
+from ..codegen.events import Item
+from ..codegen.values import Nothing, Value
+from ..payload.layout import ActionKind
+from ..sema.types import UINT8, UINT32, Type, Unknown, Void
+from ..syntax import tree
+from . import formats
+from .base import Arg, Entry
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import Checker
+
+MANY = 64
+
+
+def _formatted(name: str, kind: ActionKind, unsafe: bool = False) -> Entry:
+    """Return the entry of a function that takes a format string and arguments."""
+
+    def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+        fmt = c.literal_str(args[0], f"{name}() format")
+        types = [c.arg(a) for a in args[1:]]
+        if fmt is not None:
+            formats.check(c, node, fmt, types)
+        return Void()
+
+    def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+        fmt = args[0]
+        assert isinstance(fmt, tree.StringLiteral)
+        action = Action(kind, node.span, pieces=formats.pieces(fmt.value))
+        g.send_nodes(action, [a for a in args[1:] if isinstance(a, tree.Expr)])
+        return Nothing()
+
+    return Entry(name, (1, MANY), check, emit, unsafe=unsafe)
+
+
+def _check_print(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    first = args[0]
+    if isinstance(first, tree.MapRef):
+        return _check_print_map(c, first, args)
+    if len(args) > 1:
+        c.error(node, "Non-map print() only takes 1 argument, " + f"{len(args)} found")
+    found = c.arg(first)
+    if isinstance(found, Void):
+        c.error(node, "Invalid argument for print(): the expression has no value")
+    if isinstance(first, tree.Expr):
+        c.value_type(first, found) if not isinstance(found, (Void, Unknown)) else None
+    return Void()
+
+
+def _check_print_map(c: Checker, first: tree.MapRef, args: list[Arg]) -> Type:
+    info = c.map_of(first)
+    if c.final and not info.written:
+        c.error(first, f"Undefined map: {info.name}")
+    for arg, what in zip(args[1:], ("top", "div"), strict=False):
+        value = c.literal_int(arg, f"the {what} argument of print()")
+        if value is not None and value < 0:
+            assert isinstance(arg, tree.Node)
+            c.error(arg, f"the {what} argument of print() must not be negative")
+    return Void()
+
+
+def _emit_print(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    first = args[0]
+    assert isinstance(first, tree.Expr)
+    if isinstance(first, tree.MapRef):
+        info = g.map_info(first)
+        limits = [a.value for a in args[1:] if isinstance(a, tree.IntLiteral)]
+        top, div = (limits + [0, 0])[:2]
+        action = Action(ActionKind.PRINT_MAP, node.span, map=g.mod.plan_map(info))
+        g.send(action, [Item(UINT32, number=top), Item(UINT32, number=div)])
+        return Nothing()
+    g.send_nodes(Action(ActionKind.PRINT, node.span), [first])
+    return Nothing()
+
+
+def _check_exit(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    for arg in args:
+        found = c.arg(arg)
+        if not (found.is_integer or isinstance(found, Unknown)):
+            c.error(node, f"exit() only supports integer arguments ({found} provided)")
+    return Void()
+
+
+def _emit_exit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    code = [a for a in args if isinstance(a, tree.Expr)]
+    action = Action(ActionKind.EXIT, node.span)
+    if not code:
+        g.send(action, [Item(UINT8, number=0)])
+    else:
+        g.send(action, [Item(UINT8, code[0])])
+    g.leave()
+    return Nothing()
+
+
+ENTRIES = (
+    _formatted("printf", ActionKind.PRINTF),
+    _formatted("errorf", ActionKind.ERRORF),
+    _formatted("warnf", ActionKind.WARNF),
+    _formatted("cat", ActionKind.CAT),
+    _formatted("system", ActionKind.SYSTEM, unsafe=True),
+    Entry("print", (1, 3), _check_print, _emit_print),
+    Entry("exit", (0, 1), _check_exit, _emit_exit),
+)

@@ -1,0 +1,61 @@
+"""Named parameters: getopt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codegen.module import param_offset
+from ..codegen.values import Memory, Scalar, Value
+from ..payload.layout import MapRole, ParamType, SymbolKind
+from ..sema.result import NamedParam
+from ..sema.types import INT64, Bool, Str, Type, Unknown
+from ..symbols import Symbol, map_value
+from ..syntax import tree
+from .base import Arg, Entry
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import Checker
+
+
+def _default(c: Checker, node: tree.Expr, args: list[Arg]) -> tuple[ParamType, int | str] | None:
+    if len(args) == 1:
+        return ParamType.BOOL, 0
+    value = args[1]
+    if isinstance(value, tree.BoolLiteral):
+        return ParamType.BOOL, int(value.value)
+    if isinstance(value, tree.StringLiteral):
+        return ParamType.STRING, value.value
+    if isinstance(value, tree.IntLiteral) or isinstance(value, tree.Unary) and isinstance(value.expr, tree.IntLiteral):
+        number = c.literal_int(value, "default value")
+        return None if number is None else (ParamType.INT, number)
+    c.error(node, "second argument of getopt() must be a literal (integer, bool or string)")
+    return None
+
+
+def _check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    name = c.literal_str(args[0], "getopt() name")
+    default = _default(c, node, args)
+    if name is None or default is None:
+        return Unknown()
+    text = c.literal_str(args[2], "getopt() description") if len(args) == 3 else ""
+    kind, value = default
+    known = c.params.get(name)
+    if known and (known.type, known.default) != (kind, value):
+        return c.error(node, f"Command line option '{name}' needs to have the same default value in all places")
+    c.params[name] = NamedParam(name, kind, value, text or (known.help if known else ""))
+    return {ParamType.BOOL: Bool(), ParamType.INT: INT64}.get(kind, Str(c.max_strlen))
+
+
+def _emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.StringLiteral)
+    name = args[0].value
+    typ = g.template.types[node]
+    if isinstance(typ, Str):
+        offset = param_offset(g.checked, name)
+        return Memory(typ, g.symbol_ptr(map_value(g.mod.internal_map(MapRole.PARAMS), offset)))
+    index = list(g.checked.params).index(name)
+    return Scalar(typ, g.symbol(Symbol(SymbolKind.OPTION_INT, index)))
+
+
+ENTRIES = (Entry("getopt", (1, 3), _check, _emit),)

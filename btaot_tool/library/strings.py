@@ -1,0 +1,261 @@
+"""Strings and buffers: str, buf, strlen, strncmp, strcontains, strerror."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..codegen.llvm import I8, I32, I64, const
+from ..codegen.values import Memory, Place, Scalar, Text, Value
+from ..payload.layout import MapRole, SymbolKind
+from ..sema.types import INT32, STRERROR, UINT64, Array, Bool, Buffer, Int, Opaque, Ptr, Space, Str, Type, Unknown
+from ..symbols import Symbol, map_value
+from ..syntax import tree
+from .base import Arg, Entry
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import Checker
+
+# ---- str ------------------------------------------------------------------------------------------
+
+
+def _positional(node: object) -> tree.Positional | None:
+    """Return the parameter of ``$1`` or ``$1 + n``."""
+    if isinstance(node, tree.Binary) and node.op == "+":
+        node = node.left
+    return node if isinstance(node, tree.Positional) else None
+
+
+def _check_str(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    if not (found.is_integer or isinstance(found, (Ptr, Str, Array, Unknown))):
+        return c.error(node, f"str() expects an integer or a pointer type as first argument ({found} provided)")
+    capacity = c.max_strlen
+    if len(args) == 2:
+        size = c.arg(args[1])
+        if not (size.is_integer or isinstance(size, Unknown)):
+            return c.error(node, f"str() only supports integer arguments ({size} provided)")
+        if isinstance(args[1], tree.IntLiteral):
+            capacity = min(args[1].value + 1, c.max_strlen) if args[1].value else c.max_strlen
+    if isinstance(found, Str) and found.capacity:
+        capacity = min(capacity, max(found.capacity, 1)) if len(args) == 1 else capacity
+    return Str(capacity)
+
+
+def _source(g: Gen, node: tree.Expr) -> tuple[Any, Space]:
+    """Return the address of the text that an argument of str() names, and its space."""
+    param = _positional(node)
+    if param is not None:
+        offset = (param.index - 1) * g.checked.config.max_strlen
+        if isinstance(node, tree.Binary) and isinstance(node.right, tree.IntLiteral):
+            offset += node.right.value
+        pointer = g.symbol_ptr(map_value(g.mod.internal_map(MapRole.PARAMS), offset))
+        return g.b.ptrtoint(pointer, I64), Space.KERNEL
+    value = g.expr(node)
+    if isinstance(value, Place) and not value.type.is_scalar:
+        return g.address(value), value.space
+    if isinstance(value, (Memory, Text)):
+        return g.b.ptrtoint(g.as_memory(value).ptr, I64), Space.KERNEL
+    space = value.type.space if isinstance(value.type, Ptr) else g.template.probe.space
+    return g.as_scalar(value), space
+
+
+def _size(g: Gen, args: list[Arg], capacity: int) -> Any:
+    """Return the bytes to read at most, NUL included."""
+    if len(args) < 2 or isinstance(args[1], tree.IntLiteral):
+        return capacity
+    assert isinstance(args[1], tree.Expr)
+    wanted = g.b.add(g.scalar(args[1]), const(1))
+    return g.b.select(g.b.icmp_unsigned("<", wanted, const(capacity)), wanted, const(capacity))
+
+
+def read_str(g: Gen, args: list[Arg], dst: Any, capacity: int) -> Any:
+    """Read the text of a str() call into memory; returns the bytes read with the NUL, or a negative error."""
+    assert isinstance(args[0], tree.Expr)
+    address, space = _source(g, args[0])
+    return g.probe_read(dst, _size(g, args, capacity), address, space, "_str")
+
+
+def _emit_str(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    typ = g.template.types[node]
+    assert isinstance(typ, Str)
+    place = g.destination(node, typ)
+    g.zero(place.ptr, place.type.size)
+    read_str(g, args, place.ptr, typ.capacity)
+    return place
+
+
+# ---- buf ------------------------------------------------------------------------------------------
+
+
+def _check_buf(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    limit = c.max_strlen - 4
+    if len(args) == 2:
+        size = c.arg(args[1])
+        if isinstance(args[1], tree.IntLiteral):
+            return Buffer(min(args[1].value, limit))
+        if not (size.is_integer or isinstance(size, Unknown)):
+            return c.error(node, f"buf() only supports integer arguments ({size} provided)")
+        return Buffer(limit)
+    if isinstance(found, (Array, Str)):
+        return Buffer(min(found.size, limit))
+    return c.error(node, "buf() expects a length argument for non-array type " + str(found))
+
+
+def _emit_buf(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    typ = g.template.types[node]
+    assert isinstance(typ, Buffer) and isinstance(args[0], tree.Expr)
+    address, space = _source(g, args[0])
+    place = g.destination(node, typ)
+    g.zero(place.ptr, typ.size)
+    size: Any = const(typ.capacity)
+    if len(args) == 2 and isinstance(args[1], tree.Expr) and not isinstance(args[1], tree.IntLiteral):
+        size = g.clamp(g.scalar(args[1]), typ.capacity)
+    g.b.store(g.b.trunc(size, I32), place.ptr, align=4)
+    g.probe_read(g.offset(place.ptr, 4), size, address, space)
+    return place
+
+
+# ---- functions on strings -------------------------------------------------------------------------
+
+
+def _check_strlen(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    if not isinstance(found, (Str, Unknown)):
+        return c.error(node, f"strlen() expects a string ({found} provided)")
+    return UINT64
+
+
+def _emit_strlen(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.Expr)
+    value = g.expr(args[0])
+    if isinstance(value, Text):
+        return Scalar(UINT64, const(len(value.text)))
+    return Scalar(UINT64, length(g, g.as_memory(value)))
+
+
+def length(g: Gen, memory: Memory) -> Any:
+    """Return the length of a string in memory: the bytes before its first NUL; a bounded loop (5.3)."""
+    cell = g.cell()
+    g.b.store(const(0), cell)
+    head, body, end = g.block("strlen"), g.block("char"), g.block("counted")
+    g.b.branch(head)
+    g.b.position_at_end(head)
+    i = g.b.load(cell, typ=I64)
+    g.b.cbranch(g.b.icmp_unsigned("<", i, const(memory.type.size)), body, end)
+    g.b.position_at_end(body)
+    char = g.b.zext(g.b.load(g.offset(memory.ptr, i), align=1, typ=I8), I64)
+    more = g.block("more")
+    g.b.cbranch(g.b.icmp_unsigned("!=", char, const(0)), more, end)
+    g.b.position_at_end(more)
+    g.b.store(g.b.add(i, const(1)), cell)
+    g.b.branch(head)
+    g.b.position_at_end(end)
+    return g.b.load(cell, typ=I64)
+
+
+def _check_strncmp(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    for arg in args[:2]:
+        found = c.arg(arg)
+        if not isinstance(found, (Str, Unknown)):
+            return c.error(node, f"strncmp() only supports string arguments ({found} provided)")
+    count = c.literal_int(args[2], "strncmp() size")
+    if count is not None and count < 0:
+        return c.error(node, "Builtin strncmp requires a non-negative size")
+    return UINT64
+
+
+def _emit_strncmp(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    left, right = args[0], args[1]
+    assert isinstance(left, tree.Expr) and isinstance(right, tree.Expr) and isinstance(args[2], tree.IntLiteral)
+    a, b = g.as_memory(g.expr(left)), g.as_memory(g.expr(right))
+    limit = min(args[2].value, a.type.size, b.type.size)
+    return Scalar(UINT64, g.memory_loop(a.ptr, b.ptr, const(limit), limit, True))
+
+
+def _check_strcontains(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    for arg in args:
+        found = c.arg(arg)
+        if not isinstance(found, (Str, Unknown)):
+            return c.error(node, f"strcontains() only supports string arguments ({found} provided)")
+    return Bool()
+
+
+def _emit_strcontains(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    haystack, needle = args
+    assert isinstance(haystack, tree.Expr) and isinstance(needle, tree.Expr)
+    small = g.expr(needle)
+    if isinstance(small, Text) and not small.text:
+        return Scalar(Bool(), const(1))
+    big, part = g.as_memory(g.expr(haystack)), g.as_memory(small)
+    return Scalar(Bool(), _search(g, big, part))
+
+
+def _search(g: Gen, big: Memory, part: Memory) -> Any:
+    """Return 1 if the string holds the part.
+
+    One loop over a pair of positions, so that the verifier's work grows with the sum of what is compared, not with
+    the product of both lengths: on a mismatch the start moves on by one.
+    """
+    i, j, found, steps = (g.cell() for _ in range(4))
+    for cell in (i, j, found, steps):
+        g.b.store(const(0), cell)
+    names = ("search", "compare", "in_part", "match", "differ", "step", "found", "searched")
+    head, compare, in_part, match, differ, step, hit, end = (g.block(n) for n in names)
+    g.b.branch(head)
+    g.b.position_at_end(head)
+    bound = g.b.icmp_unsigned("<", g.b.load(steps, typ=I64), const(big.type.size * 2))
+    g.b.cbranch(bound, compare, end)
+    g.b.position_at_end(compare)
+    jv = g.b.load(j, typ=I64)
+    g.b.cbranch(g.b.icmp_unsigned("<", jv, const(part.type.size)), in_part, hit)
+    g.b.position_at_end(in_part)
+    y = g.b.zext(g.b.load(g.offset(part.ptr, jv), align=1, typ=I8), I64)
+    at = g.b.add(g.b.load(i, typ=I64), jv)
+    inside = g.b.icmp_unsigned("<", at, const(big.type.size))
+    bounded = g.b.select(inside, at, const(big.type.size - 1))
+    x = g.b.select(inside, g.b.zext(g.b.load(g.offset(big.ptr, bounded), align=1, typ=I8), I64), const(0))
+    over = g.block("not_over")
+    g.b.cbranch(g.b.icmp_unsigned("==", y, const(0)), hit, over)
+    g.b.position_at_end(over)
+    g.b.cbranch(g.b.icmp_unsigned("==", x, y), match, differ)
+    g.b.position_at_end(match)
+    g.b.store(g.b.add(jv, const(1)), j)
+    g.b.branch(step)
+    g.b.position_at_end(differ)
+    g.b.store(const(0), j)
+    g.b.store(g.b.add(g.b.load(i, typ=I64), const(1)), i)
+    g.b.cbranch(g.b.icmp_unsigned("==", x, const(0)), end, step)
+    g.b.position_at_end(step)
+    g.b.store(g.b.add(g.b.load(steps, typ=I64), const(1)), steps)
+    g.b.branch(head)
+    g.b.position_at_end(hit)
+    g.b.store(const(1), found)
+    g.b.branch(end)
+    g.b.position_at_end(end)
+    return g.b.load(found, typ=I64)
+
+
+def _check_strerror(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    if not (found.is_integer or isinstance(found, Unknown)):
+        return c.error(node, f"strerror() only supports integer arguments ({found} provided)")
+    return STRERROR
+
+
+def _emit_strerror(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.Expr)
+    return Scalar(STRERROR, g.scalar(args[0]))
+
+
+ENTRIES = (
+    Entry("str", (1, 2), _check_str, _emit_str),
+    Entry("buf", (1, 2), _check_buf, _emit_buf),
+    Entry("strlen", (1, 1), _check_strlen, _emit_strlen),
+    Entry("strncmp", (3, 3), _check_strncmp, _emit_strncmp),
+    Entry("strcontains", (2, 2), _check_strcontains, _emit_strcontains),
+    Entry("strerror", (1, 1), _check_strerror, _emit_strerror),
+)
+
+__all__ = ["ENTRIES", "INT32", "Int", "Opaque", "SymbolKind", "Symbol", "read_str"]

@@ -1,0 +1,95 @@
+"""Addresses and names: ksym, usym, kaddr, uaddr, cgroupid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codegen.llvm import I32, const
+from ..codegen.values import Scalar, Value
+from ..payload.layout import ProbeKind, SymbolKind
+from ..sema.types import KSYM, UINT64, USYM, Ptr, Space, Type, Unknown
+from ..symbols import Symbol
+from ..syntax import tree
+from .base import Arg, Entry
+from .context import instance
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import Checker
+
+USER_PROBES = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE})
+
+
+def _address(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool:
+    found = c.arg(args[0])
+    if found.is_integer or isinstance(found, (Ptr, Unknown)):
+        return True
+    c.error(node, f"{name}() expects an integer or pointer argument ({found} provided)")
+    return False
+
+
+def _check_ksym(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    return KSYM if _address(c, "ksym", node, args) else Unknown()
+
+
+def _emit_ksym(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.Expr)
+    return Scalar(KSYM, g.scalar(args[0]))
+
+
+def _check_usym(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    return USYM if _address(c, "usym", node, args) else Unknown()
+
+
+def _emit_usym(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.Expr)
+    address = g.scalar(args[0])
+    place = g.destination(node, USYM)
+    g.b.store(address, place.ptr)
+    pid = g.b.lshr(g.helper("get_current_pid_tgid"), const(32))
+    g.b.store(g.b.trunc(pid, I32), g.offset(place.ptr, 8), align=4)
+    probe = instance(g) if g.template.probe.kind in USER_PROBES else const(0)
+    g.b.store(g.b.trunc(probe, I32), g.offset(place.ptr, 12), align=4)
+    return place
+
+
+def _check_kaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    c.literal_str(args[0], "kaddr() symbol")
+    return UINT64
+
+
+def _emit_kaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.StringLiteral)
+    return Scalar(UINT64, g.symbol(Symbol(SymbolKind.KADDR, args[0].value)))
+
+
+def _check_uaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    c.literal_str(args[0], "uaddr() symbol")
+    if c.template.probe.kind not in USER_PROBES:
+        return c.error(node, "uaddr can only be used with u(ret)probes and usdt probes")
+    return Ptr(UINT64, Space.USER)
+
+
+def _emit_uaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.StringLiteral)
+    binary = g.template.args.target
+    return Scalar(g.template.types[node], g.symbol(Symbol(SymbolKind.UADDR, binary, args[0].value)))
+
+
+def _check_cgroupid(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    c.literal_str(args[0], "cgroupid() path")
+    return UINT64
+
+
+def _emit_cgroupid(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.StringLiteral)
+    return Scalar(UINT64, g.symbol(Symbol(SymbolKind.CGROUP_ID, args[0].value)))
+
+
+ENTRIES = (
+    Entry("ksym", (1, 1), _check_ksym, _emit_ksym),
+    Entry("usym", (1, 1), _check_usym, _emit_usym),
+    Entry("kaddr", (1, 1), _check_kaddr, _emit_kaddr),
+    Entry("uaddr", (1, 1), _check_uaddr, _emit_uaddr),
+    Entry("cgroupid", (1, 1), _check_cgroupid, _emit_cgroupid),
+)

@@ -1,0 +1,121 @@
+"""From the language's types to the payload's type table: how the runtime prints and sorts values."""
+
+from __future__ import annotations
+
+from ..kernel.types import CStruct, TypeTable
+from ..sema.ctypes import from_c
+from ..sema.types import (
+    Agg,
+    Array,
+    Bool,
+    Buffer,
+    Enum,
+    Int,
+    Opaque,
+    Ptr,
+    Record,
+    Space,
+    Stack,
+    Str,
+    Struct,
+    Tuple,
+    Type,
+    Unknown,
+    Void,
+)
+from .layout import NONE, TypeFlag, TypeKind
+from .writer import PayloadWriter
+
+
+class TypeWriter:
+    """Writes each type once."""
+
+    def __init__(self, writer: PayloadWriter, table: TypeTable, max_strlen: int, stacks_map: int) -> None:
+        self._writer = writer
+        self._table = table
+        self._max_strlen = max_strlen
+        self._stacks_map = stacks_map
+        self._known: dict[tuple[Type, str], int] = {}
+
+    def add(self, typ: Type) -> int:
+        """Return the row of a type."""
+        key = (typ, repr(typ))
+        if key not in self._known:
+            self._known[key] = self._row(typ)
+        return self._known[key]
+
+    def dynamic(self, typ: Type) -> int:
+        """Return the row of a string that an event carries with its real length."""
+        return self._writer.intern("type", kind=int(TypeKind.VSTRING), size=4, elem=NONE)
+
+    def args(self, fields: list[tuple[Type, int, bool]], size: int) -> int:
+        """Return the row of an action's arguments: (type, offset in the record, dynamic)."""
+        rows = [
+            {"name": "", "offset": offset, "type": self.dynamic(typ) if dynamic else self.add(typ)}
+            for typ, offset, dynamic in fields
+        ]
+        first = self._writer.add_rows("field", rows)
+        return self._writer.add("type", kind=int(TypeKind.TUPLE), count=len(rows), size=size, first=first, elem=NONE)
+
+    def _simple(self, kind: TypeKind, typ: Type, **more: int | str) -> int:
+        return self._writer.intern("type", kind=int(kind), size=typ.size, **({"elem": NONE} | more))
+
+    def _row(self, typ: Type) -> int:
+        match typ:
+            case Unknown() | Void():
+                return self._simple(TypeKind.VOID, typ)
+            case Bool():
+                return self._simple(TypeKind.BOOL, typ)
+            case Int():
+                return self._simple(TypeKind.INT, typ, flags=int(TypeFlag.SIGNED) if typ.signed else 0)
+            case Ptr():
+                return self._simple(TypeKind.POINTER, typ)
+            case Str():
+                cut = typ.capacity >= self._max_strlen
+                return self._simple(TypeKind.STRING, typ, flags=int(TypeFlag.TRUNC_MARK) if cut else 0)
+            case Buffer():
+                return self._simple(TypeKind.BUFFER, typ)
+            case Stack():
+                kind = TypeKind.USTACK if typ.user else TypeKind.KSTACK
+                return self._simple(kind, typ, p0=int(typ.mode), p1=typ.limit, p2=self._stacks_map)
+            case Opaque():
+                return self._simple(typ.kind, typ)
+            case Agg():
+                p0, p1, p2 = typ.params
+                return self._simple(typ.kind, typ, flags=int(TypeFlag.SIGNED) if typ.signed else 0, p0=p0, p1=p1, p2=p2)
+        return self._compound(typ)
+
+    def _compound(self, typ: Type) -> int:
+        match typ:
+            case Enum():
+                rows = [{"name": name, "value": value} for name, value in typ.values]
+                first = self._writer.add_rows("enumerator", rows)
+                flags = int(TypeFlag.SIGNED) if typ.signed else 0
+                return self._simple(TypeKind.ENUM, typ, flags=flags, first=first, count=len(rows), name=typ.name)
+            case Array():
+                return self._simple(TypeKind.ARRAY, typ, elem=self.add(typ.elem), p0=typ.count)
+            case Tuple():
+                return self._fields(TypeKind.TUPLE, typ, [("", t) for t in typ.items], typ.offsets)
+            case Record():
+                return self._fields(TypeKind.RECORD, typ, list(zip(typ.names, typ.items, strict=True)), typ.offsets)
+            case Struct():
+                definition = self._table.struct(typ.name)
+                assert definition is not None
+                return self._struct(typ, definition)
+        raise AssertionError(f"no description of {typ}")
+
+    def _fields(self, kind: TypeKind, typ: Type, items: list[tuple[str, Type]], offsets: tuple[int, ...]) -> int:
+        rows = [{"name": n, "offset": o, "type": self.add(t)} for (n, t), o in zip(items, offsets, strict=True)]
+        first = self._writer.add_rows("field", rows)
+        return self._simple(kind, typ, first=first, count=len(rows))
+
+    def _struct(self, typ: Struct, definition: CStruct) -> int:
+        rows = []
+        for m in definition.members:
+            inner = from_c(m.type, self._table, Space.NONE)
+            unit = inner.size if m.bit_size else 1
+            offset = m.bit_offset // 8 // unit * unit
+            rows.append({"name": m.name, "offset": offset, "type": self.add(inner),
+                         "bit_off": m.bit_offset - 8 * offset if m.bit_size else 0, "bit_size": m.bit_size})
+        first = self._writer.add_rows("field", rows)
+        return self._simple(TypeKind.STRUCT, typ, first=first, count=len(rows), name=typ.name)
