@@ -28,7 +28,8 @@ def generated_part() -> str:
         shape = struct_layout(record)
         parts += [f"### {record.name} ({shape.size} bytes)", record.doc, _record_table(shape)]
     parts.append("## Enumerations and flags")
-    for cls in (*layout.ENUMS, *layout.FLAGS):
+    classes: tuple[type[enum.IntEnum | enum.IntFlag], ...] = (*layout.ENUMS, *layout.FLAGS)
+    for cls in classes:
         parts += [f"### {cls.__name__}", (cls.__doc__ or "").strip().splitlines()[0], _enum_table(cls)]
     return "\n\n".join(parts)
 

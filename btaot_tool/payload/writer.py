@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..targets import Target
 from . import layout
@@ -66,7 +67,7 @@ class PayloadWriter:
             self._interned[identity] = self.add(record_name, **numbers)
         return self._interned[identity]
 
-    def add_rows(self, record_name: str, rows: Iterable[Mapping[str, Value]]) -> int:
+    def add_rows(self, record_name: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Append rows that stay together and return the index of the first (of the next row if there are none)."""
         first = len(self._table(record_name))
         for row in rows:
