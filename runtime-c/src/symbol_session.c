@@ -1,6 +1,7 @@
 /* symbol_session.c - facts of one run: times, process ids, CPUs, cgroups.
  *
  * The pid namespace matters only when it is not the initial one, whose inode number is fixed in the kernel. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
