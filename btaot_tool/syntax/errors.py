@@ -52,7 +52,7 @@ def _found(text: str, token: Token) -> str:
     word = text[token.start : token.end]
     if token.type == END:
         return "end of file"
-    if token.type in _CLASSES:
+    if token.type in _CLASSES and token.type != "PRED_END":
         return f"{_CLASSES[token.type]} {word.splitlines()[0][:40]}"
     return f"'{word}'"
 

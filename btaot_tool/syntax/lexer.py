@@ -20,6 +20,7 @@ KEYWORDS = words(
 )
 
 _LAYOUT = re.compile(r"(?:[ \t\r\n\f\v]+|//[^\n]*|/\*.*?\*/)*", re.S)
+_OPERATOR = re.compile(r"[-/=<>!&|+*%^?:.)]")  # after a block in a predicate: the predicate goes on
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(
@@ -229,7 +230,7 @@ class Lexer:
                     continue
             tokens.append(Token(kind, start, pos))
             previous = kind
-            if stop(kind, depth):
+            if stop(kind, depth) and not (predicate and _OPERATOR.match(text, skip_layout(text, pos))):
                 break
         return pos
 

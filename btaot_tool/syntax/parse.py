@@ -24,12 +24,16 @@ def parse(source: Source, diags: Diagnostics) -> tree.Program:
     program = tree.Program(builder.at(0, len(source.text)))
     program.header = _header(source.text, lexer.comments, items)
     c_parts: list[CText] = []
+    has_config = False
     for item in items:
         value = _parse_tokens(builder, "item", item.tokens)
         _check_order(builder, program, value, item)
         if isinstance(value, CText):
             c_parts.append(value)
         elif isinstance(value, list):
+            if has_config:
+                _item_error(builder, item, "a second config block", "put all settings into one block")
+            has_config = True
             program.config += value
         else:
             _add(program, value)
@@ -79,12 +83,12 @@ def _after(text: str, tokens: list[Token]) -> Token:
 
 def _check_order(builder: Builder, program: tree.Program, value: Any, item: Item) -> None:
     what = _ORDER.get(type(value))
-    end = item.tokens[0].end if item.tokens else item.end
     if what and (program.probes or program.subprogs or program.macros or program.map_decls):
-        message = f"{what} must stand before the first probe, macro, function and map declaration"
-        builder.error(item.start, end, message)
-    if isinstance(value, list) and program.config:
-        builder.error(item.start, end, "a second config block", "put all settings into one block")
+        _item_error(builder, item, f"{what} must stand before the first probe, macro, function and map declaration")
+
+
+def _item_error(builder: Builder, item: Item, message: str, hint: str = "") -> None:
+    builder.error(item.start, item.tokens[0].end, message, hint)
 
 
 def _add(program: tree.Program, value: Any) -> None:
