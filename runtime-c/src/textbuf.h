@@ -31,6 +31,8 @@ static inline char *text_room(struct textbuf *b, size_t n)
 
 static inline void text_bytes(struct textbuf *b, const void *s, size_t n)
 {
+	if (!n)
+		return;
 	memcpy(text_room(b, n), s, n);
 	b->len += n;
 }
