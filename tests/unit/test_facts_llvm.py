@@ -220,12 +220,22 @@ LETHAL = {
     "dynamic memcpy": "  %v = load i64, ptr %ctx, align 8\n"
                       "  call void @llvm.memcpy.p0.p0.i64(ptr inttoptr (i64 8 to ptr), ptr %ctx, i64 %v, i1 false)\n"
                       "  ret i64 0",
+    "big memset": "  call void @llvm.memset.p0.i64(ptr align 8 %ctx, i8 0, i64 2048, i1 false)\n  ret i64 0",
+    "dynamic alloca": "  %v = load i64, ptr %ctx, align 8\n  %p = alloca i8, i64 %v, align 8\n"
+                      "  %r = call i64 inttoptr (i64 4 to ptr)(ptr %p, i32 8, ptr %ctx)\n  ret i64 %r",
+    "srem": "  %v = load i32, ptr %ctx, align 4\n  %w = srem i32 100, %v\n  %x = zext i32 %w to i64\n  ret i64 %x",
+    "128 bits": "  %v = load i128, ptr %ctx, align 8\n  %w = mul i128 %v, %v\n  store i128 %w, ptr %ctx, align 8\n"
+                "  ret i64 0",
+    "atomic umax": "  %v = atomicrmw umax ptr %ctx, i64 7 seq_cst\n  ret i64 %v",
+    "fence": "  fence seq_cst\n  ret i64 0",
 }
 
 
 def try_compile(body: str) -> str:
     """Return Python that compiles a function and says "alive" whatever exception that raises."""
-    ir = f"declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n{HEAD}{body}\n}}"
+    declarations = ("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
+                    "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n")
+    ir = f"{declarations}{HEAD}{body}\n}}"
     return f"""
 import bpf_objects
 try:
