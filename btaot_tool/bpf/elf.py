@@ -43,7 +43,7 @@ class Symbol:
 
 
 class ElfObject:
-    """Sections and symbols of a relocatable BPF object."""
+    """Sections and symbols of a relocatable BPF object; a damaged one raises what ``struct`` or indexing raise."""
 
     def __init__(self, elf: bytes) -> None:
         if elf[:5] != b"\x7fELF\x02" or elf[5] not in (1, 2):
@@ -52,11 +52,8 @@ class ElfObject:
         fields = struct.unpack_from(self.byteorder + "HHIQQQIHHHHHH", elf, 16)
         if fields[1] != MACHINE_BPF:
             raise ObjectError(f"not a BPF object (machine {fields[1]})")
-        try:
-            self.sections = list(self._read_sections(elf, fields[5], fields[11], fields[12]))
-            self.symbols = list(self._read_symbols())
-        except (struct.error, IndexError, ValueError) as problem:
-            raise ObjectError(f"damaged BPF object: {problem}") from problem
+        self.sections = list(self._read_sections(elf, fields[5], fields[11], fields[12]))
+        self.symbols = list(self._read_symbols())
 
     def find(self, name: str) -> Section | None:
         """Return the section with this name."""

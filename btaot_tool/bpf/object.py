@@ -81,7 +81,13 @@ class BpfObject:
 
 def read_object(elf: bytes) -> BpfObject:
     """Read an object; ObjectError names what the loader could not handle."""
-    obj = ElfObject(elf)
+    try:
+        return _read(ElfObject(elf))
+    except (struct.error, IndexError, ValueError, OverflowError) as problem:
+        raise ObjectError(f"damaged BPF object: {problem}") from problem
+
+
+def _read(obj: ElfObject) -> BpfObject:
     for section in obj.sections:
         if section.name.startswith((".rodata", ".data", ".bss")) and section.data:
             raise ObjectError(f"the BPF object has data of its own (section {section.name!r}): use a map")
@@ -100,11 +106,8 @@ def _read_btf(obj: ElfObject) -> tuple[bytes, dict[str, list[FuncInfo]], dict[st
     btf, ext = obj.find(".BTF"), obj.find(".BTF.ext")
     if btf is None or ext is None:
         return b"", {}, {}
-    try:
-        funcs, lines = read_ext(ext.data, btf.data, obj.byteorder)
-        return sanitize_btf(btf.data, obj.byteorder), funcs, lines
-    except (struct.error, ValueError) as problem:
-        raise ObjectError(f"damaged BTF: {problem}") from problem
+    funcs, lines = read_ext(ext.data, btf.data, obj.byteorder)
+    return sanitize_btf(btf.data, obj.byteorder), funcs, lines
 
 
 def _read_program(obj: ElfObject, section: Section) -> BpfProgram:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 import shutil
 import struct
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import bpf_objects
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btaot_tool.bpf import insn as op
@@ -289,3 +291,15 @@ def test_helpers() -> None:
     known = {"map_lookup_elem": 1, "probe_read_kernel": 113, "ringbuf_output": 130, "loop": 181, "strncmp": 182}
     assert {name: HELPER_IDS[name] for name in known} == known
     assert helper_name(181) == "bpf_loop" and helper_name(0) == helper_name(-1) == "bpf_helper"
+
+
+_ELF = functools.cache(lambda: bpf_objects.compile_ir(bpf_objects.callback_program()))
+
+
+@settings(max_examples=300, deadline=None)
+@given(position=st.integers(min_value=0), value=st.integers(0, 255))
+def test_damage_is_an_object_error(position: int, value: int) -> None:
+    elf = bytearray(_ELF())
+    elf[position % len(elf)] = value
+    with contextlib.suppress(ObjectError):
+        read_object(bytes(elf))
