@@ -13,17 +13,30 @@ struct arch_register {
 
 #define ENTRY(name, offset) { name, offset },
 static const struct arch_register registers[] = { ARCH_REGISTERS(ENTRY) };
+static const struct arch_register narrow_registers[] = { ARCH_NARROW_REGISTERS(ENTRY) };
 static const char *const arguments[] = { ARCH_ARGUMENTS };
 static const char *const syscall_arguments[] = { ARCH_SYSCALL_ARGUMENTS };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static int find_register(const struct arch_register *list, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(list[i].name, name))
+			return list[i].offset;
+	return -ENOENT;
+}
+
 int arch_register_offset(const char *name)
 {
-	for (size_t i = 0; i < COUNT(registers); i++)
-		if (!strcmp(registers[i].name, name))
-			return registers[i].offset;
-	return -ENOENT;
+	return find_register(registers, COUNT(registers), name);
+}
+
+int arch_narrow_register_offset(const char *name)
+{
+	int offset = arch_register_offset(name);
+
+	return offset < 0 ? find_register(narrow_registers, COUNT(narrow_registers), name) : offset;
 }
 
 /* The number behind a prefix, or -1. */

@@ -2,6 +2,7 @@
  *
  * Each arch/NAME.h (under 130 lines) fills this contract with macros:
  *   ARCH_REGISTERS(X)        X(name, offset in struct pt_regs) for every name that a script may use
+ *   ARCH_NARROW_REGISTERS(X) the same for names that only USDT argument specifications use
  *   ARCH_ARGUMENTS           names of the registers that hold integer arguments, in order
  *   ARCH_SYSCALL_ARGUMENTS   the same for system calls, as seen in the pt_regs of a system call
  *   ARCH_RETURN_VALUE, ARCH_PC, ARCH_SP, ARCH_FP   names
@@ -23,6 +24,8 @@
 
 /* Offset in pt_regs of a register, or -ENOENT. */
 int arch_register_offset(const char *name);
+/* The same, also for narrow names ("eax", "w3"). */
+int arch_narrow_register_offset(const char *name);
 /* The same for what a REG symbol may name: a register, "argN", "retval", "sysargN", and "sargN" (the stack
  * pointer: the argument itself is at arch_stack_argument(N) from there). */
 int arch_symbol_offset(const char *name);

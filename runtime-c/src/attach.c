@@ -24,7 +24,7 @@ static const struct provider *const providers[] = {
 	&provider_interval, &provider_profile,
 	&provider_tracepoint, &provider_raw_tracepoint,
 	&provider_kprobe, &provider_kretprobe,
-	&provider_uprobe, &provider_uretprobe,
+	&provider_uprobe, &provider_uretprobe, &provider_usdt,
 	&provider_software, &provider_hardware,
 };
 
@@ -384,7 +384,7 @@ uint32_t attach_count(const struct env *env)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < env->instance_count; i++)
-		count += !env->instances[i].missing;
+		count += !env->instances[i].missing && !env->instances[i].uncounted;
 	return count;
 }
 

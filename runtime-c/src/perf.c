@@ -24,11 +24,19 @@ int perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+/* Whether the program asks which instance it serves. */
 static bool needs_cookie(const struct env *env, const struct instance *inst)
 {
-	const struct btaot_program *program = &env->payload.programs[inst->program];
+	const struct payload *p = &env->payload;
+	const struct btaot_program *program = &p->programs[inst->program];
 
-	return (program->flags & BTAOT_PROGRAM_FLAG_USES_PROBE_ID) || program->kind == BTAOT_PROBE_KIND_USDT;
+	for (uint32_t i = 0; i < program->reloc_count; i++) {
+		const struct btaot_reloc *reloc = &p->relocs[program->reloc_first + i];
+
+		if (reloc->form != BTAOT_RELOC_FORM_CALLBACK && p->symbols[reloc->symbol].kind == BTAOT_SYMBOL_KIND_PROBE_ID)
+			return true;
+	}
+	return program->flags & BTAOT_PROGRAM_FLAG_USES_PROBE_ID;
 }
 
 int perf_attach(struct env *env, struct instance *inst, int perf_fd, uint64_t cookie)

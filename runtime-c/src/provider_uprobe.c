@@ -180,20 +180,26 @@ static int prepare_uprobe(struct env *env, const struct instance *inst, struct l
 	return 0;
 }
 
-static int attach_uprobe(struct env *env, struct instance *inst, uint64_t cookie)
+int uprobe_attach(struct env *env, struct instance *inst, bool returns, uint64_t semaphore, uint64_t cookie)
 {
 	int retbit, pmu = host_probe_pmu(env, true, &retbit), fd;
-	bool returns = attach_of(env, inst)->kind == BTAOT_PROBE_KIND_URETPROBE;
 	pid_t pid = host_target_pid(env);
 	struct perf_event_attr attr = {
-		.type = (uint32_t)pmu, .config = returns ? 1ull << retbit : 0, .sample_period = 1,
+		.type = (uint32_t)pmu, .config = (returns ? 1ull << retbit : 0) | semaphore << 32, .sample_period = 1,
 		.config1 = (uintptr_t)inst->target, .config2 = inst->address,
 	};
 
 	if (pmu < 0)
 		return attach_explain(env, pmu, "this kernel has no uprobes (CONFIG_UPROBE_EVENTS)");
+	if (semaphore >> 32)
+		return attach_explain(env, -ERANGE, "%s: its semaphore lies beyond 4 GB of the file", inst->name);
 	fd = perf_open(&attr, pid > 0 ? pid : -1, pid > 0 ? -1 : host_next_cpu(env, 0));
 	return fd < 0 ? fd : perf_attach(env, inst, fd, cookie);
+}
+
+static int attach_uprobe(struct env *env, struct instance *inst, uint64_t cookie)
+{
+	return uprobe_attach(env, inst, attach_of(env, inst)->kind == BTAOT_PROBE_KIND_URETPROBE, 0, cookie);
 }
 
 /* Siblings come sorted by file: one link for each file. */

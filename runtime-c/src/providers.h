@@ -11,6 +11,7 @@ extern const struct provider provider_interval, provider_profile;
 extern const struct provider provider_tracepoint, provider_raw_tracepoint;
 extern const struct provider provider_kprobe, provider_kretprobe;
 extern const struct provider provider_uprobe, provider_uretprobe;
+extern const struct provider provider_usdt;
 extern const struct provider provider_software, provider_hardware;
 
 /* Explain a failure in words; printed before "Unable to attach probe" or "No matches", as an error or a warning as
@@ -36,6 +37,9 @@ static inline bool is_pattern(const char *text)
 
 /* provider->expand for attach points that need no look at the host. */
 int expand_as_written(struct env *env, uint32_t attach);
+/* Attach a uprobe at inst->address (offset in the file) of inst->target; `semaphore`: offset of a counter that the kernel
+ * keeps while the probe is there, or 0. */
+int uprobe_attach(struct env *env, struct instance *inst, bool returns, uint64_t semaphore, uint64_t cookie);
 /* provider->resolve for contexts that are, or begin with, pt_regs: REG, and CTX_OFFSET of "sargN" (bytes from the stack
  * pointer, which is what REG loads for "sargN", to the argument). */
 int resolve_registers(struct env *env, const struct instance *inst, const struct btaot_symbol *sym, struct ctx_value *out);

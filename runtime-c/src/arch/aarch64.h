@@ -11,6 +11,14 @@
 	ARCH_X(X, 30) X("fp", 232) X("lr", 240) X("compat_fp", 88) X("compat_sp", 104) X("compat_lr", 112) \
 	X("sp", 248) X("pc", 256) X("ip", 256) X("pstate", 264)
 
+/* Names that only USDT argument specifications use: the lower halves. */
+#define ARCH_W(X, n) X("w" #n, 8 * n)
+#define ARCH_NARROW_REGISTERS(X) \
+	ARCH_W(X, 0) ARCH_W(X, 1) ARCH_W(X, 2) ARCH_W(X, 3) ARCH_W(X, 4) ARCH_W(X, 5) ARCH_W(X, 6) ARCH_W(X, 7) \
+	ARCH_W(X, 8) ARCH_W(X, 9) ARCH_W(X, 10) ARCH_W(X, 11) ARCH_W(X, 12) ARCH_W(X, 13) ARCH_W(X, 14) ARCH_W(X, 15) \
+	ARCH_W(X, 16) ARCH_W(X, 17) ARCH_W(X, 18) ARCH_W(X, 19) ARCH_W(X, 20) ARCH_W(X, 21) ARCH_W(X, 22) \
+	ARCH_W(X, 23) ARCH_W(X, 24) ARCH_W(X, 25) ARCH_W(X, 26) ARCH_W(X, 27) ARCH_W(X, 28) ARCH_W(X, 29) ARCH_W(X, 30)
+
 #define ARCH_ARGUMENTS "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"
 #define ARCH_SYSCALL_ARGUMENTS "r0", "r1", "r2", "r3", "r4", "r5"
 #define ARCH_RETURN_VALUE "r0"

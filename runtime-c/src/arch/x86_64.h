@@ -10,6 +10,16 @@
 	X("rbp", 32) X("rbx", 40) X("rax", 80) X("rcx", 88) X("rdx", 96) X("rsi", 104) X("rdi", 112) X("rip", 128) \
 	X("eflags", 144) X("rsp", 152)
 
+/* Names that only USDT argument specifications use: the narrower parts of the registers. */
+#define ARCH_LETTER(X, l, at) X("e" l "x", at) X(l "x", at) X(l "l", at)
+#define ARCH_INDEX(X, n, at) X("e" n, at) X(n, at) X(n "l", at)
+#define ARCH_NUMBER(X, n, at) X(n "d", at) X(n "w", at) X(n "b", at)
+#define ARCH_NARROW_REGISTERS(X) \
+	ARCH_LETTER(X, "a", 80) ARCH_LETTER(X, "b", 40) ARCH_LETTER(X, "c", 88) ARCH_LETTER(X, "d", 96) \
+	ARCH_INDEX(X, "si", 104) ARCH_INDEX(X, "di", 112) ARCH_INDEX(X, "bp", 32) ARCH_INDEX(X, "sp", 152) \
+	ARCH_NUMBER(X, "r8", 72) ARCH_NUMBER(X, "r9", 64) ARCH_NUMBER(X, "r10", 56) ARCH_NUMBER(X, "r11", 48) \
+	ARCH_NUMBER(X, "r12", 24) ARCH_NUMBER(X, "r13", 16) ARCH_NUMBER(X, "r14", 8) ARCH_NUMBER(X, "r15", 0)
+
 #define ARCH_ARGUMENTS "di", "si", "dx", "cx", "r8", "r9"
 #define ARCH_SYSCALL_ARGUMENTS "di", "si", "dx", "r10", "r8", "r9"
 #define ARCH_RETURN_VALUE "ax"
