@@ -72,8 +72,12 @@ def _hint(text: str, token: Token, before: list[Token], expected: frozenset[str]
     word = text[token.start : token.end]
     if first == "let" and "MAP" in expected:
         return "outside of a probe, let declares a map: let @a = hash(100);"
+    if token.type == END and (line := _open_brace_line(text, before)):
+        return f"the '{{' in line {line} has no '}}'"
     if first == "AP" and token.type == END:
-        return "every probe has a body in braces, and every '{' needs its '}'"
+        return "a probe has a body in braces: probe { ... }"
+    if token.type in (":", "{") and ";" in expected and before and text[: before[-1].start].endswith("\n"):
+        return "if a probe begins here, a '}' is missing above"
     if first == "PRED":
         return "a predicate stands between an attach point and its '{'"
     if token.type == "=" and {"==", "&&"} <= expected:
@@ -83,6 +87,17 @@ def _hint(text: str, token: Token, before: list[Token], expected: frozenset[str]
     if token.type in ("while", "for", "unroll") and "NUMBER" in expected:
         return f"'{word}' is a statement and has no value"
     return ""
+
+
+def _open_brace_line(text: str, tokens: list[Token]) -> int:
+    """Return the line of the last brace that is not closed, 0 if all are."""
+    opened: list[Token] = []
+    for token in tokens:
+        if token.type == "{":
+            opened.append(token)
+        elif token.type == "}" and opened:
+            opened.pop()
+    return text.count("\n", 0, opened[-1].start) + 1 if opened else 0
 
 
 def _new_line(text: str, before: Token, token: Token) -> bool:

@@ -97,7 +97,7 @@ class Lexer:
             return self._whole(pos, _end(_DIRECTIVE.match(self.text, pos), pos + 1))
         match = _WORD.match(self.text, pos)
         word = match.group() if match else ""
-        if word in _C_WORDS and (end := self._c_definition(pos + len(word))):
+        if word in _C_WORDS and (end := self._c_definition(pos, pos + len(word))):
             return self._whole(pos, end)
         if word in _BLOCK_WORDS and not self.text.startswith(":", pos + len(word)):
             return self._plain(pos, word, lambda token, depth: token == "}" and depth <= 0)
@@ -145,13 +145,18 @@ class Lexer:
             self.error(pos, end, "unterminated string", "the quote in the attach point is not closed")
         return end
 
-    def _c_definition(self, pos: int) -> int:
-        """Return the end of the C definition whose first word ends here, 0 if it is an attach point."""
-        end = _end(_C_HEAD.match(self.text, pos), pos)
-        return self._c_end(end) if self.text[end : end + 1] in ("{", ";") else 0
+    def _c_definition(self, start: int, pos: int) -> int:
+        """Return the end of the C definition with its first word from start to pos, 0 if it is an attach point."""
+        head = _end(_C_HEAD.match(self.text, pos), pos)
+        if self.text[head : head + 1] not in ("{", ";"):
+            return 0
+        end = self._c_end(head)
+        if end == 0:
+            self.error(start, head + 1, "the C definition has no end", "every '{' needs its '}'")
+        return end or len(self.text)
 
     def _c_end(self, pos: int) -> int:
-        """Return the end of C text: its semicolon, or the brace (and attributes) where there is none."""
+        """Return the end of C text: its semicolon, or the brace (and attributes) without one; 0 if it has none."""
         depth = 0
         text = self.text
         while match := _C_PART.match(text, pos):
@@ -165,7 +170,7 @@ class Lexer:
                     return self._c_tail(pos)
             elif token == ";" and depth == 0:
                 return pos
-        return len(text)
+        return 0
 
     def _c_tail(self, pos: int) -> int:
         """Return the end of what may follow the brace of a definition: attributes, declared names, a semicolon."""

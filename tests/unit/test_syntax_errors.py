@@ -81,6 +81,8 @@ CASES = [
     ("macro m(^1^) { }", "unexpected integer 1"),
     ("fn f($x^)^ : int32 { }", "unexpected ')', expected ':'"),
     ("fn f() ^{^ }", "unexpected '{', expected ':'"),
+    ("^struct a {^ int x; begin { }", "the C definition has no end"),
+    ("^typedef int x {^", "the C definition has no end"),
     ("struct a { int x; } ^__attribute__ ^packed; begin { }", "an attribute is written __attribute__((...))"),
 ]
 
@@ -107,7 +109,11 @@ def test_rendering() -> None:
     [
         ("begin { $x = 1\n$y = 2 }", "semicolon missing at the end of the line above"),
         ("begin { if ($x = 1) { } }", "comparison is '=='"),
-        ("begin { 1", "every '{' needs its '}'"),
+        ("begin { 1", "the '{' in line 1 has no '}'"),
+        ("begin {\nif a {\n 1 }\n", "the '{' in line 1 has no '}'"),
+        ("begin", "a probe has a body in braces"),
+        ("begin { f();\nkprobe:f { }", "a '}' is missing above"),
+        ("begin { f();\nEND { }", "a '}' is missing above"),
         ("let $x = 1;", "let @a = hash(100);"),
         ("begin { $x = for $i : 0..1 { } }", "'for' is a statement"),
         ("begin { 1ulll; }", "suffixes are"),
