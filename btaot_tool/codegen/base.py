@@ -56,7 +56,7 @@ class FunctionBase:
         self.done = self.function.append_basic_block("done")
         self.ctx = self.function.args[0]
         self.uses_scratch = False
-        self._scratch_var = self._entry.alloca(PTR, name="scratch")
+        self._scratch_var = self._alloca(PTR)
         self._scratch_top = 0
         self._stack_used = 0
         self._pools: dict[int, list[Any]] = {}
@@ -122,7 +122,13 @@ class FunctionBase:
 
     def cell(self, typ: Any = I64) -> Any:
         """Return a register-like variable (LLVM promotes it)."""
-        return self._entry.alloca(typ)
+        return self._alloca(typ)
+
+    def _alloca(self, typ: Any) -> Any:
+        """Return stack memory; its IR pointer is untyped, like all others."""
+        memory = self._entry.alloca(typ)
+        memory.type = PTR
+        return memory
 
     # ---- symbols and helpers -------------------------------------------------------------------
 
@@ -220,7 +226,7 @@ class FunctionBase:
             slot = pool.pop()
         elif size <= STACK_OBJECT and self._stack_used + size <= STACK_BUDGET:
             self._stack_used += size
-            slot = self._entry.alloca(ir.ArrayType(I64, size // 8))
+            slot = self._alloca(ir.ArrayType(I64, size // 8))
         else:
             self.uses_scratch = True
             slot = self._scratch_top
@@ -266,13 +272,14 @@ class FunctionBase:
         """Close the function: guard, scratch, result.  Returns the section's name."""
         if not self.b.block.is_terminated:
             self.b.branch(self.done)
-        self.b.position_at_end(self._entry.block)
-        leave = self.block("leave")
+        leave, prologue = self.block("leave"), self.block("prologue")
+        self.b.position_at_end(prologue)
         if self.template.probe.guarded:
             self._guard(leave)
         if self.uses_scratch:
             self._claim(leave)
         self.b.branch(self._body)
+        self._entry.branch(prologue)  # last: the entry block holds every stack slot
         self.b.position_at_end(self.done)
         if self.uses_scratch:
             busy = self.offset(self.b.load(self._scratch_var, typ=PTR), -8)
@@ -291,7 +298,7 @@ class FunctionBase:
 
     def _claim(self, leave: Any) -> None:
         """Claim a scratch slot: a program can interrupt another, even itself, on its CPU."""
-        key = self._entry.alloca(I32)
+        key = self._alloca(I32)
         first = self.b.mul(self.helper("get_smp_processor_id"), const(SCRATCH_SLOTS))
         claimed = self.block("claimed")
         base = self._slot(key, first, leave)

@@ -31,6 +31,11 @@ def _target(triple: str) -> binding.Target:
     return binding.Target.from_triple(triple)
 
 
+def data_layout(triple: str) -> str:
+    """Return the layout string of a BPF target: without it LLVM takes 64-bit words to be 4-aligned."""
+    return str(_target(triple).create_target_machine(cpu=CPU, opt=2).target_data)
+
+
 def compile_module(text: str, triple: str, optimized: list[str] | None = None) -> bytes:
     """Optimise an IR module (O2) and return its object file.
 

@@ -15,7 +15,7 @@ from ..sema.result import Checked, Template
 from ..sema.types import Agg, Stack, Type
 from ..symbols import CONTEXT_LOADS, Symbol, SymbolTable
 from .actions import Action
-from .llvm import I8, I64, PTR, compile_module, ir
+from .llvm import I8, I64, PTR, compile_module, data_layout, ir
 
 BPF_MAP = {"hash": 1, "array": 2, "percpu_hash": 5, "percpu_array": 6, "lru_hash": 9, "lru_percpu_hash": 10,
            "ringbuf": 27}
@@ -96,6 +96,7 @@ class ModuleGen:
             return fn
         var = ir.GlobalVariable(self.module, I8, name)
         var.linkage = "extern_weak"
+        var.type = PTR  # untyped, like all pointers
         return var
 
     def text(self, text: str) -> int:
@@ -169,6 +170,7 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
 
     module = ir.Module(name="btaot")
     module.triple = options.target.bpf_triple
+    module.data_layout = data_layout(options.target.bpf_triple)
     gen = ModuleGen(checked, options, diags, module)
     debug = DebugInfo(module)
     for info in checked.maps.values():
