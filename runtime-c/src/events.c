@@ -30,14 +30,19 @@
 #define NAP_MAX_NS 1000000
 /* How long events_drain() goes on with naps before the caller looks at signals again, and output may wait. */
 #define BUSY_NS 20000000
+/* Bytes mapped a second time behind the end of the buffer.  The kernel would map all of it twice, and each of these pages
+ * counts as our memory: so only as much as usual records need. */
+#define WRAP_BYTES 65536
 
 struct events {
 	int fd;
 	unsigned long size, mask;       /* of the data area, bytes */
 	unsigned long *consumer;        /* our position, in a page that the kernel reads */
 	const unsigned long *producer;
-	const uint8_t *data;            /* mapped twice in a row: records never wrap */
-	size_t page;
+	const uint8_t *data;            /* `mapped` bytes: the beginning again behind the end, for records that wrap */
+	size_t page, mapped;
+	uint8_t *copy;                  /* of a record too long for that; pages of `copy_size` bytes */
+	size_t copy_size;
 	long nap_ns;
 };
 
@@ -73,7 +78,8 @@ int events_open(struct env *env)
 	if (p == MAP_FAILED)
 		goto fail;
 	ev->consumer = p;
-	p = mmap(NULL, ev->page + 2 * ev->size, PROT_READ, MAP_SHARED, ev->fd, (off_t)ev->page);
+	ev->mapped = ev->size + (ev->size < WRAP_BYTES ? ev->size : WRAP_BYTES);
+	p = mmap(NULL, ev->page + ev->mapped, PROT_READ, MAP_SHARED, ev->fd, (off_t)ev->page);
 	if (p == MAP_FAILED)
 		goto fail;
 	ev->producer = p;
@@ -90,6 +96,33 @@ int events_fd(const struct env *env)
 	return env->events ? env->events->fd : -1;
 }
 
+/* The bytes of the record at `at` (an offset in the data), in one piece; NULL if there is no memory for that. */
+static const uint8_t *record_bytes(struct events *ev, unsigned long at, uint32_t len)
+{
+	size_t first = ev->size - at;
+
+	if (at + len <= ev->mapped)
+		return ev->data + at;
+	if (ev->copy_size < len) {
+		pages_free(ev->copy, ev->copy_size);
+		ev->copy = pages_alloc(len);
+		ev->copy_size = ev->copy ? len : 0;
+	}
+	if (ev->copy) {
+		memcpy(ev->copy, ev->data + at, first);
+		memcpy(ev->copy + first, ev->data, len - first);
+	}
+	return ev->copy;
+}
+
+static void handle_record(struct env *env, unsigned long at, uint32_t len)
+{
+	const uint8_t *record = record_bytes(env->events, at, len);
+
+	if (record)
+		output_event(env, record, len);
+}
+
 /* One pass: the records between our position and the producer's, as far as they are committed and at most one buffer
  * full.  A record committed after the last look wakes poll(2), which looks at both positions before it sleeps. */
 static int drain_once(struct env *env, bool until_stop, bool *exited)
@@ -100,15 +133,15 @@ static int drain_once(struct env *env, bool until_stop, bool *exited)
 	int count = 0;
 
 	while (pos != end) {
-		const uint8_t *record = ev->data + (pos & ev->mask);
-		uint32_t head = __atomic_load_n((const uint32_t *)(const void *)record, __ATOMIC_ACQUIRE), len;
+		const void *at = ev->data + (pos & ev->mask);
+		uint32_t head = __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE), len;
 
 		if (head & RECORD_BUSY)
 			break;
 		len = head & ~RECORD_DISCARD;
 		if (!(head & RECORD_DISCARD)) {
 			if (!(until_stop && *exited)) {
-				output_event(env, record + RECORD_HEAD, len);
+				handle_record(env, (pos & ev->mask) + RECORD_HEAD, len);
 				*exited = output_exited(env);
 			}
 			count++;
@@ -170,6 +203,7 @@ void events_close(struct env *env)
 	if (!ev)
 		return;
 	munmap(ev->consumer, ev->page);
-	munmap((void *)(uintptr_t)ev->producer, ev->page + 2 * ev->size);
+	munmap((void *)(uintptr_t)ev->producer, ev->page + ev->mapped);
+	pages_free(ev->copy, ev->copy_size);
 	env->events = NULL;
 }
