@@ -20,6 +20,8 @@ from .literals import LiteralError, integer_value, string_value
 
 Values = Sequence[Any]
 
+MAX_ERRORS = 20
+
 _COUNTABLE = (tree.Variable, tree.MapRef, tree.MapAccess)
 
 
@@ -57,6 +59,7 @@ class Builder:
     def __init__(self, source: Source, diags: Diagnostics) -> None:
         self.text = source.text
         self.diags = diags
+        self.errors = 0
         self.positions = Positions(source)
         self.at = self.positions.span
         self._actions: dict[str, Callable[[Values, int, int], Any]] = {}
@@ -73,8 +76,10 @@ class Builder:
         return self.text[token.start : token.end]
 
     def error(self, start: int, end: int, message: str, hint: str = "", code: str = "syntax") -> None:
-        """Note an error in a range of the text."""
-        self.diags.error(self.at(start, end), message, hint, code)
+        """Note an error in a range of the text; text that is no script at all need not be reported line by line."""
+        self.errors += 1
+        if self.errors <= MAX_ERRORS:
+            self.diags.error(self.at(start, end), message, hint, code)
 
     def _words(self, values: Values, kind: str) -> list[str]:
         return [self.word(v) for v in values if isinstance(v, Token) and v.type == kind]

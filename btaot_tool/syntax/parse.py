@@ -6,7 +6,7 @@ import functools
 import re
 from typing import Any
 
-from ..diagnostics import Diagnostics, Source
+from ..diagnostics import Diagnostic, Diagnostics, Source
 from . import tree
 from .build import Builder, CText
 from .errors import describe_failure
@@ -19,6 +19,7 @@ _ORDER = {CText: "a C definition", list: "the config block", tree.Import: "an im
 def parse(source: Source, diags: Diagnostics) -> tree.Program:
     """Return the tree of a script; raise CompileError if it has syntax errors, after all that could be found."""
     builder = Builder(source, diags)
+    earlier = len(diags.items)
     lexer = Lexer(source.text, builder.error)
     items = lexer.items()
     program = tree.Program(builder.at(0, len(source.text)))
@@ -38,6 +39,7 @@ def parse(source: Source, diags: Diagnostics) -> tree.Program:
         else:
             _add(program, value)
     program.c_text = _c_text(source.text, c_parts)
+    diags.items[earlier:] = sorted(diags.items[earlier:], key=_place)
     diags.check()
     return program
 
@@ -79,6 +81,10 @@ def _after(text: str, tokens: list[Token]) -> Token:
         return Token(END, len(text), len(text))
     match = re.compile(r"\w+|.", re.S).match(text, start)
     return Token("text", start, match.end() if match else start)
+
+
+def _place(item: Diagnostic) -> tuple[int, int]:
+    return (item.span.line, item.span.column) if item.span else (0, 0)
 
 
 def _check_order(builder: Builder, program: tree.Program, value: Any, item: Item) -> None:

@@ -129,6 +129,13 @@ def test_several_errors_at_once() -> None:
     assert [d.span.line for d in found if d.span] == [1, 2, 3, 4, 6]
 
 
+def test_errors_are_in_order_and_limited() -> None:
+    found = diagnostics("begin { 1e99; $ }\nend { 'a' }\n" + "end { f( }\n" * 100)
+    places = [(d.span.line, d.span.column) for d in found if d.span]
+    assert places == sorted(places)
+    assert len(places) == 20
+
+
 def test_errors_of_one_probe_that_need_no_recovery() -> None:
     found = diagnostics('begin { 3++; "\\q"; &5; 1e99; $0 }')
     assert len(found) == 5
