@@ -96,7 +96,7 @@ def _notes(payload: Payload, program: Row, relocs: list[Row]) -> Notes:
     for info in payload.rows("line_infos", program.line_first, program.line_count):
         line = info.line_col >> 10
         if line != last:
-            sources[info.insn_off] = f"{line}: {string_at(payload.btf, order, info.line_off).strip()}"
+            sources[info.insn_off] = f"{line}: {_shortened(string_at(payload.btf, order, info.line_off).strip())}"
         last = line
     return Notes(
         labels={func.insn_off: names.get(func.type_id, f"function {func.type_id}") for func in funcs},
@@ -104,6 +104,10 @@ def _notes(payload: Payload, program: Row, relocs: list[Row]) -> Notes:
         texts={reloc.insn: "r0 = *(r1 + ...)" for reloc in relocs if reloc.form == RelocForm.LDX},
         comments={reloc.insn: _reloc_text(payload, reloc, program, symbols) for reloc in relocs},
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _map(payload: Payload, row: Row) -> Data:

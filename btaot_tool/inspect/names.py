@@ -10,6 +10,7 @@ from ..payload.layout import (
     Conv,
     ConvFlag,
     Feature,
+    MapRole,
     ProbeKind,
     SessionFact,
     SymbolKind,
@@ -25,7 +26,7 @@ MAP_TYPES = {
 
 _CONTEXT_WORDS = {
     ProbeKind.TRACEPOINT: "tracepoint field args.",
-    ProbeKind.RAW_TRACEPOINT: "raw tracepoint argument ",
+    ProbeKind.RAW_TRACEPOINT: "raw tracepoint ",
     ProbeKind.FENTRY: "argument ",
     ProbeKind.FEXIT: "argument ",
     ProbeKind.ITER: "iterator field ctx.",
@@ -73,6 +74,20 @@ def _map_name(payload: Payload, symbol: Row) -> str:
     return str(maps[symbol.a].name) if symbol.a < len(maps) else f"map {symbol.a}"
 
 
+#: words of the globals map (docs/architecture.md)
+_GLOBALS = {0: "running", 8: "events lost", 16: "scratch busy", 24: "stacks lost"}
+
+
+def _map_value(payload: Payload, symbol: Row) -> str:
+    maps, name, offset = payload.table("maps"), _map_name(payload, symbol), symbol.imm
+    if symbol.a < len(maps) and maps[symbol.a].role == MapRole.GLOBALS:
+        losses = {row.loss_off: f"updates lost of {row.name}" for row in maps if row.loss_off}
+        word = (_GLOBALS | losses).get(offset)
+        if word:
+            return f"map {name}: {word}"
+    return f"map {name} value{f' + {offset}' if offset else ''}"
+
+
 def _param_name(payload: Payload, symbol: Row) -> str:
     params = payload.table("params")
     return str(params[symbol.a].name) if symbol.a < len(params) else f"parameter {symbol.a}"
@@ -93,7 +108,7 @@ def _enum_value(payload: Payload, symbol: Row) -> str:
 
 _SYMBOL_TEXTS: dict[SymbolKind, Callable[[Payload, Row], str]] = {
     SymbolKind.MAP_FD: lambda p, s: f"map {_map_name(p, s)}",
-    SymbolKind.MAP_VALUE: lambda p, s: f"map {_map_name(p, s)} value + {s.imm}",
+    SymbolKind.MAP_VALUE: _map_value,
     SymbolKind.FIELD_OFFSET: _field("offset"),
     SymbolKind.FIELD_SIZE: _field("size"),
     SymbolKind.FIELD_LSHIFT: _field("left shift"),

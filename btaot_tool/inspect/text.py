@@ -62,7 +62,7 @@ def _map_rows(data: Data) -> Iterable[Sequence[Any]]:
     for item in data["maps"]:
         sizes = f"{item['key_size']}+{item['value_size']}"
         flags = ", ".join(flag for flag in item["flags"] if flag != "percpu")
-        entries = item["max_entries"] or "max_map_keys"
+        entries = item["max_entries"] or ("max_map_keys" if item["role"] == "user" else "host")
         yield item["name"], item["type"], item["key"], item["value"], sizes, entries, flags
 
 

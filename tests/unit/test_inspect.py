@@ -11,6 +11,10 @@ from payload_sample import sample_payload
 
 from btaot_tool.diagnostics import CompileError
 from btaot_tool.inspect import InspectError, inspect_file
+from btaot_tool.inspect.names import symbol_text, type_text
+from btaot_tool.payload.layout import NONE, MapRole, SymbolKind, TypeKind
+from btaot_tool.payload.reader import read_payload
+from btaot_tool.payload.writer import PayloadWriter
 from btaot_tool.targets import TARGETS
 
 
@@ -81,3 +85,42 @@ def test_errors(tmp_path: Path, binary: str) -> None:
         with pytest.raises(InspectError, match=message) as caught:
             inspect_file(path, False)
         assert isinstance(caught.value, CompileError) and path in str(caught.value)
+
+
+def test_words_of_the_globals_map_have_names() -> None:
+    writer = PayloadWriter(TARGETS["x86_64"])
+    writer.add("map", name="globals", role=MapRole.GLOBALS)
+    writer.add("map", name="@m", loss_off=40)
+    for offset in (0, 8, 40, 200):
+        writer.add("symbol", kind=SymbolKind.MAP_VALUE, a=0, imm=offset)
+    writer.add("symbol", kind=SymbolKind.MAP_VALUE, a=1)
+    payload = read_payload(*writer.build(b""))
+    assert [symbol_text(payload, row) for row in payload.table("symbols")] == [
+        "map globals: running", "map globals: events lost", "map globals: updates lost of @m",
+        "map globals value + 200", "map @m value",
+    ]
+
+
+def test_every_symbol_kind_has_a_text() -> None:
+    writer = PayloadWriter(TARGETS["x86_64"])
+    writer.add("map", name="@m")
+    writer.add("param", name="verbose")
+    for kind in SymbolKind:
+        is_ref = kind in (SymbolKind.MAP_FD, SymbolKind.MAP_VALUE, SymbolKind.OPTION_INT, SymbolKind.OPTION_STRLEN)
+        writer.add("symbol", kind=kind, a=0 if is_ref else "left", b="right", imm=1)
+    payload = read_payload(*writer.build(b""))
+    texts = {SymbolKind(row.kind): symbol_text(payload, row) for row in payload.table("symbols")}
+    assert len(set(texts.values())) == len(SymbolKind)
+    assert texts[SymbolKind.FIELD_RSHIFT] == "left.right right shift"
+    assert texts[SymbolKind.FEATURE] == "kernel feature bpf_loop"
+    assert texts[SymbolKind.SESSION] == "session own pid"
+    assert texts[SymbolKind.OPTION_INT] == "option verbose"
+
+
+def test_every_type_kind_has_a_text() -> None:
+    writer = PayloadWriter(TARGETS["x86_64"])
+    for kind in TypeKind:
+        writer.add("type", kind=kind, size=8, elem=0, p0=2)
+    payload = read_payload(*writer.build(b""))
+    assert all(type_text(payload, index) for index in range(len(TypeKind)))
+    assert type_text(payload, NONE) == ""
