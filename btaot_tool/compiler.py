@@ -41,7 +41,8 @@ def compile_script(source: Source, options: Options) -> CompileResult:
 
 def _kernel(options: Options, diags: Diagnostics) -> Kernel:
     """Return the kernel packs that the script is checked against, merged."""
-    from .kernel.pack import PackError, default_pack, load_pack, merge
+    from .kernel.pack import default_pack, load_pack, merge
+    from .kernel.packfile import PackError
 
     try:
         if not options.kernel:

@@ -27,12 +27,26 @@ LAYOUT_HEADER = "payload_layout.h"
 KINDS = ("zig", "gnu")
 
 _CFLAGS = (
-    "-std=gnu11", "-Os", "-g0", "-Wall", "-Wextra", "-Werror",
-    "-ffunction-sections", "-fdata-sections", "-fno-ident", "-fmerge-all-constants",
-    "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fno-stack-protector", "-fno-pie",
-)  # fmt: skip
+    "-std=gnu11",
+    "-Os",
+    "-g0",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fvisibility=hidden",
+    "-fomit-frame-pointer",
+    "-fno-ident",
+    "-fmerge-all-constants",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-unwind-tables",
+    "-fno-stack-protector",
+    "-fno-pie",
+)
 _LDFLAGS = ("-static", "-no-pie", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none")
-_ZIG_FLAGS = ("-fno-sanitize=all",)  # zig adds sanitizer traps unless told otherwise
+# zig adds sanitizer traps unless told otherwise, and knows no -Oz of its own; both of the others save a tenth.
+_ZIG_FLAGS = ("-fno-sanitize=all", "-flto", "-Xclang", "-Oz")
 
 
 class ToolchainError(CompileError):
@@ -146,7 +160,7 @@ def _run_compiler(toolchain: Toolchain, scratch: Path, result: Path) -> None:
     if not sources:
         raise ToolchainError("the sources of the runtime are missing: runtime-c/src")
     # Compiled from inside the source directory and with relative names, so that no path gets into the result.
-    argv = [*toolchain.command, *toolchain.flags, *_CFLAGS, f"-ffile-prefix-map={scratch}=.",
+    argv = [*toolchain.command, *_CFLAGS, *toolchain.flags, f"-ffile-prefix-map={scratch}=.",
             "-I.", f"-I{scratch}", *sources, *_LDFLAGS, "-o", str(result)]  # fmt: skip
     done = subprocess.run(argv, cwd=source_dir, capture_output=True, text=True)
     if done.returncode != 0:

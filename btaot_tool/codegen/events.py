@@ -70,10 +70,15 @@ class Events(Maps):
     def _send_fixed(self, number: int, action: Action, items: list[Item], size: int) -> None:
         early = {i: self._evaluate(item) for i, item in enumerate(items) if self._needs_early(item)}
         record = self.helper_ptr("ringbuf_reserve", self.internal_map(MapRole.RINGBUF), size, 0)
-        self.when(self.is_null(record), lambda: self.count_loss(LOST),
-                  lambda: self._fill(record, number, size, action, items, early))
+        self.when(
+            self.is_null(record),
+            lambda: self.count_loss(LOST),
+            lambda: self._fill(record, number, size, action, items, early),
+        )
 
-    def _fill(self, record: Any, number: int, size: int, action: Action, items: list[Item], early: dict[int, Any]) -> None:
+    def _fill(
+        self, record: Any, number: int, size: int, action: Action, items: list[Item], early: dict[int, Any]
+    ) -> None:
         self._head(record, number, const(size))
         self._padding(record, action, items, size)
         for i, (item, field) in enumerate(zip(items, action.fields, strict=True)):
@@ -123,8 +128,11 @@ class Events(Maps):
     def _send_dynamic(self, number: int, action: Action, items: list[Item], fixed: int) -> None:
         limit = fixed + sum(item.type.size for item in items if item.dynamic)
         if limit >= MARK:
-            self.mod.diags.error(action.span, f"the arguments of this call can take {limit} bytes, more than an event holds"
-                                              f" ({MARK - 1})", "lower max_strlen, or the length given to str()")
+            self.mod.diags.error(
+                action.span,
+                f"the arguments of this call can take {limit} bytes, more than an event holds ({MARK - 1})",
+                "lower max_strlen, or the length given to str()",
+            )
             return
         record = self.bytes(limit)
         cursor: Any = const(fixed)
@@ -175,8 +183,10 @@ class Events(Maps):
 
 def may_leave(node: tree.Node) -> bool:
     """Whether evaluating an expression can end the program's run (return, exit)."""
-    return any(isinstance(n, (tree.Jump, tree.Block)) or isinstance(n, (tree.Call, tree.Name)) and n.name == "exit"
-               for n in _walk(node))
+    return any(
+        isinstance(n, (tree.Jump, tree.Block)) or (isinstance(n, (tree.Call, tree.Name)) and n.name == "exit")
+        for n in _walk(node)
+    )
 
 
 def _walk(node: Any) -> Iterator[tree.Node]:

@@ -46,13 +46,13 @@ class Gen(Events):
         with self.lifetime():
             getattr(self, f"_{type(node).__name__}")(node)
 
-    def _ExprStmt(self, node: tree.ExprStmt) -> None:  # noqa: N802
+    def _ExprStmt(self, node: tree.ExprStmt) -> None:
         if isinstance(node.expr, tree.Unary) and "x" in node.expr.op:
             self._increment(node.expr, wanted=False)
         else:
             self.expr(node.expr)
 
-    def _Assign(self, node: tree.Assign) -> None:  # noqa: N802
+    def _Assign(self, node: tree.Assign) -> None:
         target = node.target
         if isinstance(target, tree.Name):
             self.expr(node.value)
@@ -100,7 +100,7 @@ class Gen(Events):
         key = id(variable.decl)
         if key not in self._variables:
             typ = self.checked.variable_type(self.template, variable)
-            if typ.is_scalar or isinstance(typ, Struct) and typ.kernel:
+            if typ.is_scalar or (isinstance(typ, Struct) and typ.kernel):
                 cell = self.cell()
                 self._entry.store(const(0), cell)
                 self._variables[key] = cell
@@ -127,7 +127,7 @@ class Gen(Events):
         else:
             self.emit_to(node, Memory(typ, cell), fresh=True)
 
-    def _Let(self, node: tree.Let) -> None:  # noqa: N802
+    def _Let(self, node: tree.Let) -> None:
         variable = self.template.variables[node]
         key = (self.template.index, id(variable.decl))
         if key not in self.checked.variables:
@@ -141,7 +141,7 @@ class Gen(Events):
         elif not (isinstance(typ, Struct) and typ.kernel):
             self.zero(cell, typ.size)
 
-    def _While(self, node: tree.While) -> None:  # noqa: N802
+    def _While(self, node: tree.While) -> None:
         head, body, end = self.block("while"), self.block("body"), self.block("endwhile")
         self.goto(head)
         self.b.cbranch(self.condition(node.cond), body, end)
@@ -155,7 +155,7 @@ class Gen(Events):
         self.expr(body)
         self._loops.pop()
 
-    def _Unroll(self, node: tree.Unroll) -> None:  # noqa: N802
+    def _Unroll(self, node: tree.Unroll) -> None:
         end = self.block("unrolled")
         for _ in range(int(self.template.constants[node])):
             following = self.block("next")
@@ -163,7 +163,7 @@ class Gen(Events):
             self.goto(following)
         self.goto(end)
 
-    def _ForRange(self, node: tree.ForRange) -> None:  # noqa: N802
+    def _ForRange(self, node: tree.ForRange) -> None:
         cell = self.variable(self.template.variables[node])
         counter = self.cell()
         self.b.store(self.scalar(node.start), counter)
@@ -180,7 +180,7 @@ class Gen(Events):
         self.b.branch(head)
         self.b.position_at_end(end)
 
-    def _Jump(self, node: tree.Jump) -> None:  # noqa: N802
+    def _Jump(self, node: tree.Jump) -> None:
         if node.kind == "return":
             self.leave()
             return
@@ -199,12 +199,12 @@ class Gen(Events):
         """Return the truth of an expression, i1."""
         return self.truth(self.scalar(node))
 
-    def _Block(self, node: tree.Block) -> Value:  # noqa: N802
+    def _Block(self, node: tree.Block) -> Value:
         for stmt in node.body:
             self.statement(stmt)
         return self.expr(node.value) if node.value is not None else Nothing()
 
-    def _IfExpr(self, node: tree.IfExpr) -> Value:  # noqa: N802
+    def _IfExpr(self, node: tree.IfExpr) -> Value:
         with self.lifetime():
             truth = self.condition(node.cond)
         otherwise = node.otherwise
@@ -217,7 +217,7 @@ class Gen(Events):
     def _run(self, node: tree.Expr) -> None:
         self.expr(node)
 
-    def _Ternary(self, node: tree.Ternary) -> Value:  # noqa: N802
+    def _Ternary(self, node: tree.Ternary) -> Value:
         if node.then is None:
             first = self.expr(node.cond)
             number = self.as_scalar(first)
@@ -233,37 +233,38 @@ class Gen(Events):
         if typ.is_scalar:
             return Scalar(typ, self.choose(truth, lambda: self.scalar(then), lambda: self.scalar(otherwise)))
         place = self.temp(typ)
-        self.when(truth, lambda: self.emit_to(then, place, fresh=True),
-                  lambda: self.emit_to(otherwise, place, fresh=True))
+        self.when(
+            truth, lambda: self.emit_to(then, place, fresh=True), lambda: self.emit_to(otherwise, place, fresh=True)
+        )
         return place
 
-    def _IntLiteral(self, node: tree.IntLiteral) -> Value:  # noqa: N802
+    def _IntLiteral(self, node: tree.IntLiteral) -> Value:
         return Scalar(self.template.types[node], const(node.value))
 
-    def _BoolLiteral(self, node: tree.BoolLiteral) -> Value:  # noqa: N802
+    def _BoolLiteral(self, node: tree.BoolLiteral) -> Value:
         return Scalar(Bool(), const(int(node.value)))
 
-    def _StringLiteral(self, node: tree.StringLiteral) -> Value:  # noqa: N802
+    def _StringLiteral(self, node: tree.StringLiteral) -> Value:
         return Text(self.template.types[node], node.value.encode("utf-8", "surrogateescape"))
 
-    def _Positional(self, node: tree.Positional) -> Value:  # noqa: N802
+    def _Positional(self, node: tree.Positional) -> Value:
         return Scalar(self.template.types[node], self.symbol(Symbol(SymbolKind.PARAM_INT, imm=node.index)))
 
-    def _PositionalCount(self, node: tree.PositionalCount) -> Value:  # noqa: N802
+    def _PositionalCount(self, node: tree.PositionalCount) -> Value:
         return Scalar(self.template.types[node], self.symbol(Symbol(SymbolKind.PARAM_COUNT)))
 
-    def _Name(self, node: tree.Name) -> Value:  # noqa: N802
+    def _Name(self, node: tree.Name) -> Value:
         entry = library.find(node.name)
         if entry is not None:
             return entry.emit(self, node, [])
         return Scalar(self.template.types[node], const(int(self.template.constants[node])))
 
-    def _Call(self, node: tree.Call) -> Value:  # noqa: N802
+    def _Call(self, node: tree.Call) -> Value:
         entry = library.find(node.name)
         assert entry is not None
         return entry.emit(self, node, list(node.args))
 
-    def _Variable(self, node: tree.Variable) -> Value:  # noqa: N802
+    def _Variable(self, node: tree.Variable) -> Value:
         variable = self.template.variables[node]
         typ = self.checked.variable_type(self.template, variable)
         cell = self.variable(variable)
@@ -273,13 +274,13 @@ class Gen(Events):
             return Scalar(typ, self.b.load(cell, typ=I64))
         return Memory(typ, cell)
 
-    def _MapRef(self, node: tree.MapRef) -> Value:  # noqa: N802
+    def _MapRef(self, node: tree.MapRef) -> Value:
         return self.read_map(node)
 
-    def _MapAccess(self, node: tree.MapAccess) -> Value:  # noqa: N802
+    def _MapAccess(self, node: tree.MapAccess) -> Value:
         return self.read_map(node)
 
-    def _Unary(self, node: tree.Unary) -> Value:  # noqa: N802
+    def _Unary(self, node: tree.Unary) -> Value:
         typ = self.template.types[node]
         if "x" in node.op:
             return Scalar(typ, self._increment(node, wanted=True))
@@ -315,7 +316,7 @@ class Gen(Events):
         self.b.store(new, cell)
         return old if want == "old" else new
 
-    def _Binary(self, node: tree.Binary) -> Value:  # noqa: N802
+    def _Binary(self, node: tree.Binary) -> Value:
         if node.op in ("&&", "||"):
             return self._logical(node)
         left = self.expr(node.left)
@@ -348,20 +349,20 @@ class Gen(Events):
                 a = self.b.mul(a, step)
         return Scalar(typ, self.arithmetic(op, a, b, integer_sign(typ)))
 
-    def _Cast(self, node: tree.Cast) -> Value:  # noqa: N802
+    def _Cast(self, node: tree.Cast) -> Value:
         return self.convert(self.expr(node.expr), self.template.types[node])
 
-    def _Tuple(self, node: tree.Tuple) -> Value:  # noqa: N802
+    def _Tuple(self, node: tree.Tuple) -> Value:
         place = self.temp(self.template.types[node])
         self.emit_to(node, place, fresh=True)
         return place
 
-    def _Record(self, node: tree.Record) -> Value:  # noqa: N802
+    def _Record(self, node: tree.Record) -> Value:
         place = self.temp(self.template.types[node])
         self.emit_to(node, place, fresh=True)
         return place
 
-    def _FieldAccess(self, node: tree.FieldAccess) -> Value:  # noqa: N802
+    def _FieldAccess(self, node: tree.FieldAccess) -> Value:
         if isinstance(node.expr, tree.Name) and node.expr.name == "args":
             assert self.template.args.args is not None
             return self.probe_arg(self.template.args.args[node.field], node)
@@ -388,7 +389,7 @@ class Gen(Events):
         typ = field.type
         if not field.dynamic:
             value = self.context_load(Symbol(SymbolKind.CTX_LOAD, field.symbol))
-            if isinstance(typ, Ptr) or typ.size == 8 and not integer_sign(typ):
+            if isinstance(typ, Ptr) or (typ.size == 8 and not integer_sign(typ)):
                 return Scalar(typ, value)
             shift = self.symbol(Symbol(SymbolKind.CTX_LSHIFT, field.symbol))
             value = self.b.shl(value, shift)
@@ -414,7 +415,7 @@ class Gen(Events):
         where = self.choose(self.b.icmp_unsigned("==", form, const(0)), lambda: offset, located)
         return self.b.add(context, where)
 
-    def _Index(self, node: tree.Index) -> Value:  # noqa: N802
+    def _Index(self, node: tree.Index) -> Value:
         base = self.expr(node.expr)
         typ = self.template.types[node]
         constant = node.index.value if isinstance(node.index, tree.IntLiteral) else None
@@ -435,10 +436,10 @@ class Gen(Events):
         pointer = self.offset(memory.ptr, self.b.mul(index, const(typ.size)))
         return self.at_pointer(typ, pointer, min(memory.align, typ.align))
 
-    def _Sizeof(self, node: tree.Sizeof) -> Value:  # noqa: N802
+    def _Sizeof(self, node: tree.Sizeof) -> Value:
         return Scalar(UINT64, self.sizeof(self.template.types[node.operand]))
 
-    def _Offsetof(self, node: tree.Offsetof) -> Value:  # noqa: N802
+    def _Offsetof(self, node: tree.Offsetof) -> Value:
         base = self.template.types[node.operand]
         base = base.target if isinstance(base, Ptr) else base
         place = Place(base, const(0), Space.NONE)

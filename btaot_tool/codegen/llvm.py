@@ -11,7 +11,8 @@ import llvmlite
 
 llvmlite.ir_layer_typed_pointers_enabled = False
 
-from llvmlite import binding, ir  # noqa: E402
+from llvmlite import binding  # noqa: E402
+from llvmlite import ir as ir  # noqa: E402
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 PTR = ir.PointerType()

@@ -86,7 +86,9 @@ class Maps(MemoryGen):
             return Scalar(info.value, value)
         place = self.temp(info.value)
         size = info.value.size
-        self.when(self.is_null(pointer), lambda: self.zero(place.ptr, size), lambda: self.copy(place.ptr, pointer, size))
+        self.when(
+            self.is_null(pointer), lambda: self.zero(place.ptr, size), lambda: self.copy(place.ptr, pointer, size)
+        )
         return place
 
     def _load_value(self, typ: Type, pointer: Any) -> Value:
@@ -113,8 +115,9 @@ class Maps(MemoryGen):
             return
         self.update(info, self.key(info, target), place.ptr)
 
-    def modify_map(self, target: tree.MapRef | tree.MapAccess, change: Callable[[Any], Any], add: Any | None,
-                   want: str) -> Any:
+    def modify_map(
+        self, target: tree.MapRef | tree.MapAccess, change: Callable[[Any], Any], add: Any | None, want: str
+    ) -> Any:
         """Change an integer in a map; ``want`` is "", "old" or "new": which value the expression has.
 
         ``add``: the amount, if the change is an addition; without a wanted value it is one atomic
@@ -136,8 +139,11 @@ class Maps(MemoryGen):
             self.store(new, place, info.value.size)
             self.update(info, key, place)
 
-        self.when(self.is_null(pointer), missing,
-                  lambda: self._store_cell(self._modify_at(info, pointer, change, add, want), cell))
+        self.when(
+            self.is_null(pointer),
+            missing,
+            lambda: self._store_cell(self._modify_at(info, pointer, change, add, want), cell),
+        )
         return self.b.load(cell, typ=const(0).type)
 
     def _modify_at(self, info: MapInfo, pointer: Any, change: Callable[[Any], Any], add: Any | None, want: str) -> Any:
@@ -156,8 +162,9 @@ class Maps(MemoryGen):
             return self._reset(self.map_plan(info)[1], direct)
         if self.map_plan(info)[1].flags & MapFlag.PRESENCE:
             pointer = self.lookup(info, key)
-            return self.choose(self.is_null(pointer), lambda: const(0),
-                               lambda: self._reset(self.map_plan(info)[1], pointer))
+            return self.choose(
+                self.is_null(pointer), lambda: const(0), lambda: self._reset(self.map_plan(info)[1], pointer)
+            )
         result = self.helper("map_delete_elem", self.map_ptr(info), key)
         return self.b.zext(self.b.icmp_signed("==", result, const(0)), const(0).type)
 
@@ -194,8 +201,9 @@ class Maps(MemoryGen):
             self.b.branch(end)
         self.b.position_at_end(end)
 
-    def _make_element(self, info: MapInfo, plan: MapPlan, key: Any, change: Callable[[Any, bool], None],
-                      end: Any) -> None:
+    def _make_element(
+        self, info: MapInfo, plan: MapPlan, key: Any, change: Callable[[Any, bool], None], end: Any
+    ) -> None:
         """Add an element: small values are made in place, big ones (histograms) start as zeroes and are looked up."""
         with self.lifetime():
             initial = self.bytes(plan.value_size)
@@ -215,8 +223,9 @@ class Maps(MemoryGen):
 
     def read_aggregate(self, info: MapInfo, target: tree.Expr) -> Value:
         """Read an aggregation in the kernel: every CPU's share has to be looked up."""
-        self.mod.diags.error(target.span, f"reading the aggregation {info.name} in the kernel is not supported yet",
-                             "print it instead")
+        self.mod.diags.error(
+            target.span, f"reading the aggregation {info.name} in the kernel is not supported yet", "print it instead"
+        )
         return Scalar(info.value, const(0))
 
 

@@ -85,10 +85,10 @@ class MemoryGen(Reading, Arithmetic):
     def put(self, value: Value, place: Memory, fresh: bool = False) -> None:
         """Store a value in a place, converted to the place's type."""
         typ = place.type
-        if isinstance(value, Place) and not value.type.is_scalar and not isinstance(value.type, Struct):
-            if type(value.type) is type(typ) and value.type.size == typ.size:
-                self.read_into(value, place)
-                return
+        same = type(value.type) is type(typ) and value.type.size == typ.size
+        if isinstance(value, Place) and same and isinstance(typ, (Str, Buffer, Array)):
+            self.read_into(value, place)
+            return
         if isinstance(value, Place) and isinstance(value.type, Struct):
             self._put_struct(value, place)
             return
@@ -102,8 +102,9 @@ class MemoryGen(Reading, Arithmetic):
     def _put_struct(self, value: Place, place: Memory) -> None:
         assert isinstance(value.type, Struct)
         if value.type.kernel:
-            raise self.mod.diags.fatal(self.span, f"copying a whole {value.type} is not supported yet",
-                                       "read the fields that you need")
+            raise self.mod.diags.fatal(
+                self.span, f"copying a whole {value.type} is not supported yet", "read the fields that you need"
+            )
         self.probe_read(place.ptr, value.type.size, self.address(value), value.space)
 
     def _put_text(self, text: bytes, place: Memory) -> None:
@@ -133,8 +134,9 @@ class MemoryGen(Reading, Arithmetic):
         if isinstance(typ, Str) and source.size > typ.size:
             self.b.store(ir.Constant(I8, 0), self.offset(place.ptr, typ.size - 1))
 
-    def _convert_items(self, source: Tuple | Record, typ: Tuple | Record, value: Memory, place: Memory,
-                       fresh: bool) -> None:
+    def _convert_items(
+        self, source: Tuple | Record, typ: Tuple | Record, value: Memory, place: Memory, fresh: bool
+    ) -> None:
         if fresh:
             self.zero(place.ptr, typ.size)
         for i, (item, offset) in enumerate(zip(typ.items, typ.offsets, strict=True)):
@@ -181,7 +183,9 @@ class MemoryGen(Reading, Arithmetic):
     def _equal_bytes(self, a: Memory, b: Memory, size: int) -> Any:
         if size <= 128:
             return self._differs_words(a, b, size)
-        return self.b.icmp_unsigned("==", self.memory_loop(a.ptr, b.ptr, const(size), size, stop_at_nul=False), const(0))
+        return self.b.icmp_unsigned(
+            "==", self.memory_loop(a.ptr, b.ptr, const(size), size, stop_at_nul=False), const(0)
+        )
 
     def _differs_words(self, a: Memory, b: Memory, size: int) -> Any:
         total: Any = const(0)

@@ -17,9 +17,21 @@ from ..symbols import CONTEXT_LOADS, Symbol, SymbolTable
 from .actions import Action
 from .llvm import I8, I64, PTR, compile_module, data_layout, ir
 
-BPF_MAP = {"hash": 1, "array": 2, "percpu_hash": 5, "percpu_array": 6, "lru_hash": 9, "lru_percpu_hash": 10,
-           "ringbuf": 27}
-DECLARED_KINDS = {"hash": "hash", "lruhash": "lru_hash", "percpuhash": "percpu_hash", "percpulruhash": "lru_percpu_hash"}
+BPF_MAP = {
+    "hash": 1,
+    "array": 2,
+    "percpu_hash": 5,
+    "percpu_array": 6,
+    "lru_hash": 9,
+    "lru_percpu_hash": 10,
+    "ringbuf": 27,
+}
+DECLARED_KINDS = {
+    "hash": "hash",
+    "lruhash": "lru_hash",
+    "percpuhash": "percpu_hash",
+    "percpulruhash": "lru_percpu_hash",
+}
 F_MMAPABLE = 1 << 10
 GLOBALS_HEAD = 40
 
@@ -105,7 +117,9 @@ class ModuleGen:
 
     def stack_area(self) -> int:
         """Frames that the stacks map holds per stack: the deepest that any program of the script asks for."""
-        depths = [t.limit for template in self.checked.templates for t in template.types.values() if isinstance(t, Stack)]
+        depths = [
+            t.limit for template in self.checked.templates for t in template.types.values() if isinstance(t, Stack)
+        ]
         return max(depths, default=0)
 
     def action(self, action: Action) -> int:
@@ -135,7 +149,9 @@ class ModuleGen:
 
 _INTERNAL = {
     MapRole.RINGBUF: lambda: MapPlan("ringbuf", MapRole.RINGBUF, BPF_MAP["ringbuf"], 0, 0, 0, MapFlag.INTERNAL),
-    MapRole.GLOBALS: lambda: MapPlan("globals", MapRole.GLOBALS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL, F_MMAPABLE),
+    MapRole.GLOBALS: lambda: MapPlan(
+        "globals", MapRole.GLOBALS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL, F_MMAPABLE
+    ),
     MapRole.SCRATCH: lambda: MapPlan("scratch", MapRole.SCRATCH, BPF_MAP["array"], 4, 0, 0, MapFlag.INTERNAL),
     MapRole.PARAMS: lambda: MapPlan("params", MapRole.PARAMS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL),
     MapRole.STACKS: lambda: MapPlan("stacks", MapRole.STACKS, BPF_MAP["hash"], 16, 0, 0, MapFlag.INTERNAL),
@@ -153,14 +169,16 @@ def _plan(info: MapInfo, number: int) -> MapPlan:
         flags |= MapFlag.SCALAR | MapFlag.PRESENCE
         return MapPlan(info.name, MapRole.USER, BPF_MAP[kind], 4, size + 8, 1, flags, 0, None, value, loss)
     if info.keyed is False:
-        return MapPlan(info.name, MapRole.USER, BPF_MAP["hash"], 4, value.size, 1, flags | MapFlag.SCALAR, 0, None, value,
-                       loss)
+        return MapPlan(
+            info.name, MapRole.USER, BPF_MAP["hash"], 4, value.size, 1, flags | MapFlag.SCALAR, 0, None, value, loss
+        )
     kind, entries = "percpu_hash" if percpu else "hash", 0
     if info.decl is not None:
         kind, entries = DECLARED_KINDS[info.decl.kind], info.decl.max_entries
         flags |= MapFlag.USER_SIZED
-    return MapPlan(info.name, MapRole.USER, BPF_MAP[kind], info.key.size, value.size, entries, flags, 0, info.key, value,
-                   loss)
+    return MapPlan(
+        info.name, MapRole.USER, BPF_MAP[kind], info.key.size, value.size, entries, flags, 0, info.key, value, loss
+    )
 
 
 def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generated:
@@ -201,8 +219,19 @@ def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) 
     }
     for role, index in gen.internal.items():
         gen.maps[index].value_size = sizes.get(role, 0)
-    return Generated(obj, gen.writer, gen.maps, gen.symbols, gen.actions, functions, scratch, gen.scratch_slot, gen.globals_size, slot,
-                     optimized[0] if optimized else text)
+    return Generated(
+        obj,
+        gen.writer,
+        gen.maps,
+        gen.symbols,
+        gen.actions,
+        functions,
+        scratch,
+        gen.scratch_slot,
+        gen.globals_size,
+        slot,
+        optimized[0] if optimized else text,
+    )
 
 
 def params_size(checked: Checked) -> int:

@@ -30,8 +30,11 @@ class Reading(FunctionBase):
         if space is Space.USER:
             return self.helper(f"probe_read_user{suffix}", dst, size, address)
         first = self.helper(f"probe_read_kernel{suffix}", dst, size, address)
-        return self.choose(self.b.icmp_signed("<", first, const(0)),
-                           lambda: self.helper(f"probe_read_user{suffix}", dst, size, address), lambda: first)
+        return self.choose(
+            self.b.icmp_signed("<", first, const(0)),
+            lambda: self.helper(f"probe_read_user{suffix}", dst, size, address),
+            lambda: first,
+        )
 
     def address(self, place: Place) -> Any:
         """Return the address of a place, i64."""

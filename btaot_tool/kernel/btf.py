@@ -96,7 +96,9 @@ def _append(file: BtfFile, header: _Header, base_types: int, base_strings: int) 
     shift = len(file.words)
     starts = _find_types(words)
     if base_types:
-        _renumber(words, starts, (base_types, len(file.at) - base_types), (base_strings, len(file.strings) - base_strings))
+        _renumber(
+            words, starts, (base_types, len(file.at) - base_types), (base_strings, len(file.strings) - base_strings)
+        )
         file.strings += header.strings
     file.words.extend(words)
     file.at.extend(at + shift for at in starts) if shift else file.at.extend(starts)

@@ -55,10 +55,10 @@ class _Tidy:
                 self.stands_for[type_id] = words[at[type_id] + 2]
             elif (group := groups[kind]) is not None:
                 group.append(type_id)
-        names = {t: self.file.name(t) for group in _NAMED for t in self.groups[group]}
-        for group in _NAMED:
+        names = {t: self.file.name(t) for name in _NAMED for t in self.groups[name]}
+        for name in _NAMED:
             # Unnamed ones last; sorting is stable.
-            self.groups[group].sort(key=lambda t: (not names[t], names[t]))
+            self.groups[name].sort(key=lambda t: (not names[t], names[t]))
         self.names = names
 
     def _resolve_forwards(self) -> None:
@@ -191,7 +191,7 @@ class _Tidy:
             self.data["members.offset"].extend(word & 0xFFFFFF for word in items[2::3])
             self.data["members.bits"].extend(word >> 24 for word in items[2::3])
             return
-        for type_id, offset in zip(items[1::3], items[2::3]):
+        for type_id, offset in zip(items[1::3], items[2::3], strict=True):
             bits, shift = self._old_bitfield(type_id)
             self.data["members.offset"].append(offset + shift)
             self.data["members.bits"].append(bits)

@@ -1,7 +1,7 @@
 """Captures the kernel that this runs on: a pack for ``kernel=host`` and for ``btaot kernel capture``.
 
-Types come from /sys/kernel/btf, tracepoint formats from tracefs.  A running kernel does not carry the constants of its headers: those of
-the pack that is shipped for the architecture stand in.
+Types come from /sys/kernel/btf, tracepoint formats from tracefs.  A running kernel does not carry the constants of
+its headers: those of the pack that is shipped for the architecture stand in.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def _read_btf_files() -> tuple[bytes, dict[str, bytes]]:
         names = sorted(entry.name for entry in _BTF.iterdir() if entry.name != "vmlinux")
         modules = {name: (_BTF / name).read_bytes() for name in names}
     except FileNotFoundError:
-        raise PackError("this kernel has no BTF (/sys/kernel/btf/vmlinux): give a kernel pack instead of 'host'") from None
+        raise PackError(
+            "this kernel has no BTF (/sys/kernel/btf/vmlinux): give a kernel pack instead of 'host'"
+        ) from None
     except OSError as error:
         raise PackError(f"cannot read {error.filename}: {error.strerror}") from None
     return base, modules

@@ -7,8 +7,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from ..targets import Target
 
 
 class ClangMissing(Exception):
@@ -26,16 +29,49 @@ def zig_directory() -> Path:
     raise ClangMissing("C definitions need zig: pip install ziglang")
 
 
-def uapi_includes(linux_arch: str) -> list[str]:
-    """Return the options that make clang find the kernel's UAPI headers of an architecture, and clang's own."""
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """Where zig has a target's UAPI headers, and what its own compiler predefines that headers test."""
+
+    headers: str
+    macros: tuple[str, ...]
+
+
+_MACHINES = {
+    "x86_64": _Machine("x86", ("__x86_64__", "__x86_64")),
+    "aarch64": _Machine("aarch64", ("__aarch64__",)),
+    "riscv64": _Machine("riscv", ("__riscv", "__riscv_xlen=64")),
+    "s390x": _Machine("s390x", ("__s390__", "__s390x__")),
+    "ppc64le": _Machine("powerpc", ("__powerpc__", "__powerpc64__", "_CALL_ELF=2")),
+    "loongarch64": _Machine(
+        "loongarch", ("__loongarch__", "__loongarch64", "__loongarch_lp64", "__loongarch_grlen=64")
+    ),
+}
+
+
+def target_options(target: Target) -> list[str]:
+    """Return the options that compile C definitions for the BPF machine as the target's own compiler would read
+    them."""
+    macros = [f"-D{macro}" for macro in _MACHINES[target.name].macros]
+    return ["-target", f"{target.bpf_triple}-freestanding", "-std=gnu11", "-w", "-nostdinc", *macros]
+
+
+def kernel_headers(target: Target) -> list[Path]:
+    """Return where clang's own headers and the kernel's UAPI headers are."""
     lib = zig_directory() / "lib"
-    headers = lib / "libc" / "include"
-    directories = [lib / "include", headers / f"{linux_arch}-linux-any", headers / "any-linux-any"]
-    return [option for directory in directories for option in ("-isystem", str(directory))]
+    names = (f"{_MACHINES[target.name].headers}-linux-any", "any-linux-any")
+    return [lib / "include", *(lib / "libc" / "include" / name for name in names)]
 
 
-def run_clang(arguments: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def library_headers(target: Target) -> list[Path]:
+    """Return where the headers of the C library are."""
+    return [zig_directory() / "lib" / "libc" / "include" / name for name in (target.zig, "generic-musl")]
+
+
+def run_clang(arguments: Sequence[str], *, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``clang`` and return what it printed; messages are in English."""
     environment = {**os.environ, "LC_ALL": "C"}
     command = [str(zig_directory() / "zig"), "cc", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=cwd, env=environment, check=False
+    )

@@ -78,10 +78,10 @@ class Columns:
         self.data = data
         counts = [len(data[f"{group.name}.{group.columns[0]}"]) for group in GROUPS]
         starts = list(accumulate(counts, initial=1))
-        self.starts = dict(zip((group.name for group in GROUPS), starts))
+        self.starts = dict(zip((group.name for group in GROUPS), starts, strict=False))
         self.total = starts[-1]
         # Groups without entries share their start with the next one: leave them out of the search.
-        filled = [(start, group.name) for start, group, count in zip(starts, GROUPS, counts) if count]
+        filled = [(start, group.name) for start, group, count in zip(starts, GROUPS, counts, strict=False) if count]
         self._bounds = [start for start, _ in filled]
         self._names = [name for _, name in filled]
 

@@ -1,17 +1,17 @@
 """C declarations of the kernel types that a script's C section names but does not define.
 
-They have the size and alignment that the kernel pack says and no content: the compiler lays structs out around them, and whoever looks
-such a type up afterwards gets the kernel's own definition.
+They have the size and alignment that the kernel pack says and no content: the compiler lays structs out around them,
+and whoever looks such a type up afterwards gets the kernel's own definition.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .cscan import Scan
-from .types import CArray, CFloat, CInt, CPtr, CRef, CStruct, CType, TypeTable, strip_typedefs
+from .sizes import type_alignment, type_size
+from .types import CInt, CPtr, CRef, TypeTable, strip_typedefs
 
 _TAGGED = re.compile(r"\b(struct|union|enum)\s+([A-Za-z_]\w*)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -46,7 +46,7 @@ def borrow_types(own_text: str, scan: Scan, kernel: TypeTable | None) -> Borrowe
 def _declare_tag(tag: str, kernel: TypeTable, borrowed: Borrowed) -> str:
     if (struct := kernel.struct(tag)) is not None:
         borrowed.tags.add(tag)
-        return f"{tag} {_opaque(struct.size, alignment(CRef(tag), kernel))};\n"
+        return f"{tag} {_opaque(struct.size, type_alignment(CRef(tag), kernel))};\n"
     if (enum := kernel.enum(tag)) is not None:
         borrowed.tags.add(tag)
         least = min((value for _, value in enum.values), default=0)
@@ -70,57 +70,10 @@ def _declare_typedef(name: str, kernel: TypeTable, borrowed: Borrowed) -> str:
         size = type_size(plain, kernel)
         if not size:
             return ""
-        text = f"struct btaot_{name} {_opaque(size, alignment(plain, kernel))}"
+        text = f"struct btaot_{name} {_opaque(size, type_alignment(plain, kernel))}"
     borrowed.typedefs.add(name)
     return f"typedef {text} {name};\n"
 
 
 def _opaque(size: int, align: int) -> str:
     return f"{{ char btaot[{size}]; }} __attribute__((aligned({align})))"
-
-
-def type_size(ctype: CType, kernel: TypeTable) -> int:
-    """Return the size of a type in bytes on a 64-bit target; 0 for what has none."""
-    plain = strip_typedefs(ctype)
-    match plain:
-        case CInt() | CFloat():
-            return plain.size
-        case CPtr():
-            return 8
-        case CArray():
-            return plain.count * type_size(plain.elem, kernel)
-        case CRef():
-            definition = kernel.struct(plain.name) or kernel.enum(plain.name)
-            return definition.size if definition is not None else 0
-    return 0
-
-
-def alignment(ctype: CType, kernel: TypeTable) -> int:
-    """Return the alignment of a type as far as its members tell: packed structs give themselves away by their offsets."""
-    plain = strip_typedefs(ctype)
-    match plain:
-        case CArray():
-            return alignment(plain.elem, kernel)
-        case CRef():
-            struct = kernel.struct(plain.name)
-            if struct is not None:
-                return _struct_alignment(struct, kernel)
-    return min(type_size(plain, kernel), 16) or 1
-
-
-def _struct_alignment(struct: CStruct, kernel: TypeTable) -> int:
-    align = _largest(alignment(member.type, kernel) for member in struct.members)
-    while align > 1 and (struct.size % align or any(_breaks(struct, align, kernel))):
-        align //= 2
-    return align
-
-
-def _breaks(struct: CStruct, align: int, kernel: TypeTable) -> Iterable[bool]:
-    """Yield whether a member stands where its own alignment (up to a limit) forbids it."""
-    for member in struct.members:
-        if not member.bit_size:
-            yield member.bit_offset % (8 * min(align, alignment(member.type, kernel))) != 0
-
-
-def _largest(numbers: Iterable[int]) -> int:
-    return max(numbers, default=1)

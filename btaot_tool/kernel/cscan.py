@@ -1,7 +1,7 @@
 """Finds names in preprocessed C: tags, typedefs, enumerators and macros, each with the file that it stands in.
 
-Clang writes types into BTF only if something refers to them, so the names must be known first.  What is found here by pattern is checked by
-the compiler afterwards; a name that is missed is a type that is not there.
+Clang writes types into BTF only if something refers to them, so the names must be known first.  What is found here by
+pattern is checked by the compiler afterwards; a name that is missed is a type that is not there.
 """
 
 from __future__ import annotations

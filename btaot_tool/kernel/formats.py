@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from .types import Tracepoint, TracepointField
 
 _FIELD = re.compile(r"\s*field:(?P<declaration>.*?);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d+);)?")
-_DECLARATION = re.compile(r"(?P<type>.*?)\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<count>[^\]]*)\])?(?P<more>(?:\[[^\]]*\])*)$")
+_DECLARATION = re.compile(
+    r"(?P<type>.*?)\s*(?P<name>[A-Za-z_]\w*)\s*(?:\[(?P<count>[^\]]*)\])?(?P<more>(?:\[[^\]]*\])*)$"
+)
 _FORMS = {"__data_loc": "data_loc", "__rel_loc": "rel_loc"}
 
 _ELEMENT_SIZES = {

@@ -1,8 +1,9 @@
 """Several kernel packs as one kernel.
 
-The first pack that knows a name decides.  Structs and tracepoints that several packs know keep the first one's layout and get the
-members that only others have behind it: offsets of kernel types are the host's anyway.  Where packs disagree about what a member is
-(a number here, a pointer there), ``conflicts`` says so for everything that was looked up.
+The first pack that knows a name decides.  Structs and tracepoints that several packs know keep the first one's layout
+and get the members that only others have behind it: offsets of kernel types are the host's anyway.  Where packs
+disagree about what a member is (a number here, a pointer there), ``conflicts`` says so for everything that was looked
+up.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from .pack import PackKernel
+from .sizes import type_size
 from .types import (
     CArray,
     CEnum,
@@ -149,20 +151,6 @@ def _append(struct: CStruct, extra: Sequence[Member], kernel: MergedKernel) -> C
         members.append(replace(member, bit_offset=8 * place, bit_size=member.bit_size))
         size = max(size, place + length)
     return replace(struct, members=tuple(members), size=size)
-
-
-def type_size(ctype: CType, kernel: MergedKernel) -> int:
-    """Return the size of a type in bytes, 0 if it has none; pointers count as 8."""
-    plain = strip_typedefs(ctype)
-    match plain:
-        case CPtr():
-            return 8
-        case CArray():
-            return plain.count * type_size(plain.elem, kernel)
-        case CRef():
-            definition = kernel.struct(plain.name) or kernel.enum(plain.name)
-            return definition.size if definition is not None else 0
-    return getattr(plain, "size", 0)
 
 
 def _kind(ctype: CType) -> str:

@@ -1,8 +1,8 @@
 """Kernel packs: what the compiler knows of a kernel, from one file.
 
 ``load_pack`` takes the name of a shipped pack (``linux-6.12-x86_64``), the path of a pack file, or ``host``.
-``default_pack`` gives the one that the tree ships for a target.  A pack never makes field offsets part of an executable: it
-tells which types, tracepoints and constants exist.
+``default_pack`` gives the one that the tree ships for a target.  A pack never makes field offsets part of an
+executable: it tells which types, tracepoints and constants exist.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def pack_path(name: str) -> Path:
     if path.suffix == SUFFIX or "/" in name or path.exists():
         return path
     known = ", ".join([HOST, *shipped])
-    raise PackError(f"there is no kernel pack {name!r}; known: {known}; or give a file that `btaot kernel capture` made")
+    raise PackError(
+        f"there is no kernel pack {name!r}; known: {known}; or give a file that `btaot kernel capture` made"
+    )
 
 
 def default_pack_name(target: str) -> str:

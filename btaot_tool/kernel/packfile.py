@@ -173,7 +173,7 @@ def _is_delta(name: str) -> bool:
 def _encode_column(name: str, column: Column) -> bytes:
     numbers = array("I", column)
     if _is_delta(name):
-        numbers = array("I", ((b - a) & 0xFFFFFFFF for a, b in zip([0, *numbers], numbers)))
+        numbers = array("I", ((b - a) & 0xFFFFFFFF for a, b in zip([0, *numbers], numbers, strict=False)))
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers.tobytes()

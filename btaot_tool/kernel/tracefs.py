@@ -1,6 +1,7 @@
 """Reads this host's tracepoint formats, from tracefs where it is mounted or through a private mount of it.
 
-The private mount (``fsopen``, ``fsmount``; Linux 5.2) is attached nowhere: nobody else sees it and it is gone with its descriptor.
+The private mount (``fsopen``, ``fsmount``; Linux 5.2) is attached nowhere: nobody else sees it and it is gone with
+its descriptor.
 """
 
 from __future__ import annotations

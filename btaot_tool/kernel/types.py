@@ -19,7 +19,7 @@ class CType:
 
 @dataclass(frozen=True, slots=True)
 class CVoid(CType):
-    pass
+    """void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class CInt(CType):
 
 @dataclass(frozen=True, slots=True)
 class CFloat(CType):
+    """A floating-point number; the language has none, so it is read as bytes."""
+
     size: int
     name: str = ""
 
@@ -49,6 +51,8 @@ class CPtr(CType):
 
 @dataclass(frozen=True, slots=True)
 class CArray(CType):
+    """An array of ``count`` elements; 0 for a flexible one."""
+
     elem: CType
     count: int
 
@@ -65,6 +69,8 @@ class CRef(CType):
 
 @dataclass(frozen=True, slots=True)
 class CTypedef(CType):
+    """Another name of a type."""
+
     name: str
     target: CType
 
@@ -80,7 +86,10 @@ class CFunc(CType):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """``bit_offset`` from the start of the struct; ``bit_size`` is 0 unless it is a bitfield.  ``name`` is "" for anonymous members."""
+    """``bit_offset`` from the start of the struct; ``bit_size`` is 0 unless it is a bitfield.
+
+    ``name`` is "" for anonymous members.
+    """
 
     name: str
     type: CType

@@ -1,15 +1,29 @@
-"""Builtins and functions.  To add one: an ``Entry`` in the module of its family (or a new one, named in ``_MODULES``)."""
+"""Builtins and functions.
+
+To add one: an ``Entry`` in the module of its family, or a new module named in ``_MODULES``.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 
-from .base import Entry
+from .base import Arg, Entry
 
 _MODULES = (
-    "aggregations", "context", "identity", "maps", "memory", "network", "output", "params", "session", "stacks",
-    "strings", "symbols", "time",
+    "aggregations",
+    "context",
+    "identity",
+    "maps",
+    "memory",
+    "network",
+    "output",
+    "params",
+    "session",
+    "stacks",
+    "strings",
+    "symbols",
+    "time",
 )
 
 
@@ -39,3 +53,6 @@ def find(name: str) -> Entry | None:
 def names() -> list[str]:
     """Return all names, for "did you mean" hints and the documentation."""
     return sorted(_registry())
+
+
+__all__ = ["Arg", "Entry", "find", "names"]

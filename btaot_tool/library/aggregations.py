@@ -17,7 +17,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 MAX_LHIST = 1000
 
@@ -27,7 +27,7 @@ def _number(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool | N
     found = c.arg(args[0])
     if isinstance(found, Unknown):
         return None
-    if not (found.is_integer or isinstance(found, Agg) and found.castable):
+    if not (found.is_integer or (isinstance(found, Agg) and found.castable)):
         c.error(node, f"{name}() only supports integer arguments ({found} provided)")
         return None
     return integer_sign(found)
@@ -159,8 +159,9 @@ def _emit_hist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 def _check_lhist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     signed = _number(c, "lhist", node, args)
-    low, high, step = (c.literal_int(a, f"lhist(): the {n} argument")
-                       for a, n in zip(args[1:], ("min", "max", "step"), strict=True))
+    low, high, step = (
+        c.literal_int(a, f"lhist(): the {n} argument") for a, n in zip(args[1:], ("min", "max", "step"), strict=True)
+    )
     if low is None or high is None or step is None or signed is None:
         return Unknown()
     if step <= 0:
@@ -168,8 +169,9 @@ def _check_lhist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if low > high:
         return c.error(node, f"lhist() min must be less than max (provided min {low} and max {high})")
     if high - low < step:
-        return c.error(node, f"lhist() step is too large for the given range (provided step {step} for range"
-                             f" {high - low})")
+        return c.error(
+            node, f"lhist() step is too large for the given range (provided step {step} for range {high - low})"
+        )
     count = (high - low) // step
     if count > MAX_LHIST:
         return c.error(node, f"lhist() too many buckets, must be <= {MAX_LHIST} (would need {count})")

@@ -11,7 +11,7 @@ from ..syntax import tree
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
     from ..codegen.values import Value
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
     from ..sema.types import Type
 
 #: An argument as written: an expression, or a type where the function takes one.

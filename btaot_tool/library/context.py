@@ -15,7 +15,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 MAX_ARG = 9
 
@@ -32,8 +32,11 @@ def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if name.startswith("sarg") and not probe.reg_args:
         return c.error(node, f"The {name} builtin can only be used with kprobes and uprobes")
     if not (probe.reg_args or probe.positional) or probe.has_retval:
-        return c.error(node, f"The {name} builtin can only be used with 'kprobes', 'uprobes', 'usdt' and"
-                             " 'rawtracepoint' probes", "use args.NAME here" if c.template.args.args else "")
+        return c.error(
+            node,
+            f"The {name} builtin can only be used with 'kprobes', 'uprobes', 'usdt' and 'rawtracepoint' probes",
+            "use args.NAME here" if c.template.args.args else "",
+        )
     if number > MAX_ARG and not name.startswith("sarg"):
         return c.error(node, f"{name}: arguments are numbered 0 to {MAX_ARG}")
     return UINT64
@@ -94,8 +97,11 @@ def _check_probe(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 
 def instance(g: Gen) -> Any:
     """Return the index of the attached attach point: from the attach cookie, or of this copy of the program."""
-    return g.choose(g.has(Feature.ATTACH_COOKIE), lambda: g.helper("get_attach_cookie", g.ctx),
-                    lambda: g.symbol(Symbol(SymbolKind.PROBE_ID)))
+    return g.choose(
+        g.has(Feature.ATTACH_COOKIE),
+        lambda: g.helper("get_attach_cookie", g.ctx),
+        lambda: g.symbol(Symbol(SymbolKind.PROBE_ID)),
+    )
 
 
 def _emit_probe(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

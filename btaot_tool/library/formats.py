@@ -11,18 +11,37 @@ from ..payload.layout import Conv, ConvFlag
 from ..sema.types import Agg, Buffer, Ptr, Type, Unknown, Void
 
 if TYPE_CHECKING:
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
     from ..syntax import tree
 
 #: flags, width, precision, length, conversion; the ones of more than one letter come first.
-_SPEC = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>\d+)?(?:\.(?P<precision>\d*))?(?P<length>[hlLjzt]*)"
-                   r"(?P<conv>gr|rh|rx|[diouxXeEfFGgaAcspnr%])")
+_SPEC = re.compile(
+    r"%(?P<flags>[-+ #0']*)(?P<width>\d+)?(?:\.(?P<precision>\d*))?(?P<length>[hlLjzt]*)"
+    r"(?P<conv>gr|rh|rx|[diouxXeEfFGgaAcspnr%])"
+)
 _CONVERSIONS = {
-    "d": Conv.D, "i": Conv.D, "u": Conv.U, "x": Conv.X, "X": Conv.XX, "o": Conv.O, "c": Conv.C, "s": Conv.S, "p": Conv.P,
-    "r": Conv.R, "rx": Conv.RX, "rh": Conv.RH, "gr": Conv.GR,
+    "d": Conv.D,
+    "i": Conv.D,
+    "u": Conv.U,
+    "x": Conv.X,
+    "X": Conv.XX,
+    "o": Conv.O,
+    "c": Conv.C,
+    "s": Conv.S,
+    "p": Conv.P,
+    "r": Conv.R,
+    "rx": Conv.RX,
+    "rh": Conv.RH,
+    "gr": Conv.GR,
 }
-_FLAGS = {"-": ConvFlag.LEFT, "0": ConvFlag.ZERO, "+": ConvFlag.PLUS, " ": ConvFlag.SPACE, "#": ConvFlag.ALT,
-          "'": ConvFlag.GROUP}
+_FLAGS = {
+    "-": ConvFlag.LEFT,
+    "0": ConvFlag.ZERO,
+    "+": ConvFlag.PLUS,
+    " ": ConvFlag.SPACE,
+    "#": ConvFlag.ALT,
+    "'": ConvFlag.GROUP,
+}
 _LENGTHS = {"": ConvFlag.INT32, "h": ConvFlag.INT16, "hh": ConvFlag.INT16 | ConvFlag.INT32}
 _INTEGERS = frozenset({Conv.D, Conv.U, Conv.X, Conv.XX, Conv.O})
 
@@ -70,8 +89,11 @@ def check(c: Checker, node: tree.Expr, fmt: str, types: list[Type]) -> None:
         elif isinstance(typ, Void):
             c.error(node, f"unable to print none type for specifier: {spec.word}")
         elif not isinstance(typ, Unknown) and not _accepts(spec.word, typ):
-            c.error(node, f"unsupported format specifier for type '{typ}': {spec.word}",
-                    "%s prints every type" if spec.word != "s" else "")
+            c.error(
+                node,
+                f"unsupported format specifier for type '{typ}': {spec.word}",
+                "%s prints every type" if spec.word != "s" else "",
+            )
 
 
 def _accepts(word: str, typ: Type) -> bool:
@@ -79,7 +101,7 @@ def _accepts(word: str, typ: Type) -> bool:
         return True
     if word in ("r", "rx", "rh"):
         return isinstance(typ, Buffer)
-    return typ.is_integer or isinstance(typ, Ptr) or isinstance(typ, Agg) and typ.castable
+    return typ.is_integer or isinstance(typ, Ptr) or (isinstance(typ, Agg) and typ.castable)
 
 
 def pieces(fmt: str) -> list[Piece]:

@@ -15,7 +15,7 @@ from .simple import helper_entry, value_entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 COMM = Str(16)
 _MODES = ("curr_ns", "init")

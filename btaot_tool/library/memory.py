@@ -12,7 +12,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 
 def _space(name: str, space: Space) -> Entry:

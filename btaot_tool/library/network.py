@@ -12,7 +12,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 AF_INET, AF_INET6 = 2, 10
 INTS = {2: I16, 4: I32, 8: I64}
@@ -60,7 +60,7 @@ def _raw(g: Gen, value: Value, dst: Any, size: int) -> None:
 
 def _check_macaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
-    if isinstance(found, Unknown) or isinstance(found, (Array, Str)) and found.size == 6:
+    if isinstance(found, Unknown) or (isinstance(found, (Array, Str)) and found.size == 6):
         return MAC
     return c.error(node, f"macaddr() argument must be 6 bytes in size ({found.size} provided)")
 

@@ -15,7 +15,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 MANY = 64
 
@@ -72,7 +72,7 @@ def _emit_print(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     if isinstance(first, tree.MapRef):
         info = g.map_info(first)
         limits = [a.value for a in args[1:] if isinstance(a, tree.IntLiteral)]
-        top, div = (limits + [0, 0])[:2]
+        top, div = ([*limits, 0, 0])[:2]
         action = Action(ActionKind.PRINT_MAP, node.span, map=g.mod.plan_map(info))
         g.send(action, [Item(UINT32, number=top), Item(UINT32, number=div)])
         return Nothing()

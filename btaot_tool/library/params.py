@@ -15,7 +15,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 
 def _default(c: Checker, node: tree.Expr, args: list[Arg]) -> tuple[ParamType, int | str] | None:
@@ -26,7 +26,9 @@ def _default(c: Checker, node: tree.Expr, args: list[Arg]) -> tuple[ParamType, i
         return ParamType.BOOL, int(value.value)
     if isinstance(value, tree.StringLiteral):
         return ParamType.STRING, value.value
-    if isinstance(value, tree.IntLiteral) or isinstance(value, tree.Unary) and isinstance(value.expr, tree.IntLiteral):
+    if isinstance(value, tree.IntLiteral) or (
+        isinstance(value, tree.Unary) and isinstance(value.expr, tree.IntLiteral)
+    ):
         number = c.literal_int(value, "default value")
         return None if number is None else (ParamType.INT, number)
     c.error(node, "second argument of getopt() must be a literal (integer, bool or string)")

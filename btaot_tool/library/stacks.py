@@ -17,7 +17,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 DEFAULT_DEPTH = 127
 MAX_DEPTH = 1024

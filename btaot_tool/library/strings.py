@@ -14,7 +14,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 # ---- str ------------------------------------------------------------------------------------------
 
@@ -258,4 +258,4 @@ ENTRIES = (
     Entry("strerror", (1, 1), _check_strerror, _emit_strerror),
 )
 
-__all__ = ["ENTRIES", "INT32", "Int", "Opaque", "SymbolKind", "Symbol", "read_str"]
+__all__ = ["ENTRIES", "INT32", "Int", "Opaque", "Symbol", "SymbolKind", "read_str"]

@@ -15,7 +15,7 @@ from .context import instance
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 USER_PROBES = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE})
 

@@ -16,7 +16,7 @@ from .simple import value_entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..sema.checker import Checker
+    from ..sema.checker import ExpressionChecker as Checker
 
 CLOCKS = {"monotonic": ClockKind.MONOTONIC, "boot": ClockKind.BOOT, "tai": ClockKind.TAI, "sw_tai": ClockKind.SW_TAI}
 DEFAULT_TIME = "%H:%M:%S\n"
@@ -39,14 +39,17 @@ def read_clock(g: Gen, clock: ClockKind) -> Any:
     """Return the time of a clock in nanoseconds; older kernels get the nearest one they have."""
     if clock is ClockKind.MONOTONIC:
         return g.helper("ktime_get_ns")
-    boot = g.choose(g.has(Feature.KTIME_GET_BOOT_NS), lambda: g.helper("ktime_get_boot_ns"),
-                    lambda: g.helper("ktime_get_ns"))
+    boot = g.choose(
+        g.has(Feature.KTIME_GET_BOOT_NS), lambda: g.helper("ktime_get_boot_ns"), lambda: g.helper("ktime_get_ns")
+    )
     if clock is ClockKind.BOOT:
         return boot
     offset = g.symbol(session(SessionFact.SW_TAI_OFFSET))
     if clock is ClockKind.SW_TAI:
         return g.b.add(boot, offset)
-    return g.choose(g.has(Feature.KTIME_GET_TAI_NS), lambda: g.helper("ktime_get_tai_ns"), lambda: g.b.add(boot, offset))
+    return g.choose(
+        g.has(Feature.KTIME_GET_TAI_NS), lambda: g.helper("ktime_get_tai_ns"), lambda: g.b.add(boot, offset)
+    )
 
 
 def _emit_nsecs(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -91,8 +94,9 @@ def _emit_strftime(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 ENTRIES = (
     Entry("nsecs", (0, 1), _check_nsecs, _emit_nsecs),
     value_entry("elapsed", UINT64, _elapsed),
-    value_entry("jiffies", UINT64, lambda g: g.choose(g.has(Feature.JIFFIES64), lambda: g.helper("jiffies64"),
-                                                      lambda: const(0))),
+    value_entry(
+        "jiffies", UINT64, lambda g: g.choose(g.has(Feature.JIFFIES64), lambda: g.helper("jiffies64"), lambda: const(0))
+    ),
     Entry("time", (0, 1), _check_time, _emit_time),
     Entry("strftime", (2, 2), _check_strftime, _emit_strftime),
 )

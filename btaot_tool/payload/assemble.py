@@ -34,14 +34,26 @@ def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str
     for param in checked.params.values():
         default = str(param.default) if param.type is ParamType.STRING else ""
         number = param.default if isinstance(param.default, int) else 0
-        writer.add("param", name=param.name, type=int(param.type), default_text=default, help=param.help,
-                   default_int=number, offset=param_offset(checked, param.name))
+        writer.add(
+            "param",
+            name=param.name,
+            type=int(param.type),
+            default_text=default,
+            help=param.help,
+            default_int=number,
+            offset=param_offset(checked, param.name),
+        )
     for name, value in checked.config.runtime_rows():
         writer.add("config", name=name, value=value)
     writer.set_block("btf", obj.btf)
     writer.set_header(
-        flags=0, param_count=checked.positional_count, script=script, compiler=__version__,
-        license=str(checked.config.license), globals_size=generated.globals_size, params_slot=generated.params_slot,
+        flags=0,
+        param_count=checked.positional_count,
+        script=script,
+        compiler=__version__,
+        license=str(checked.config.license),
+        globals_size=generated.globals_size,
+        params_slot=generated.params_slot,
         scratch_slot=generated.scratch_slot,
     )
     return writer.build(bytes(text))
@@ -49,10 +61,18 @@ def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str
 
 def _add_map(writer: PayloadWriter, types: TypeWriter, plan: MapPlan) -> None:
     writer.add(
-        "map", name=plan.name, flags=int(plan.flags), role=int(plan.role), bpf_type=plan.bpf_type,
-        key_size=plan.key_size, value_size=plan.value_size, max_entries=plan.max_entries, map_flags=plan.map_flags,
+        "map",
+        name=plan.name,
+        flags=int(plan.flags),
+        role=int(plan.role),
+        bpf_type=plan.bpf_type,
+        key_size=plan.key_size,
+        value_size=plan.value_size,
+        max_entries=plan.max_entries,
+        map_flags=plan.map_flags,
         key_type=NONE if plan.key is None else types.add(plan.key),
-        value_type=NONE if plan.value is None else types.add(plan.value), loss_off=plan.loss_off,
+        value_type=NONE if plan.value is None else types.add(plan.value),
+        loss_off=plan.loss_off,
     )
 
 
@@ -65,8 +85,14 @@ def _add_symbol(writer: PayloadWriter, symbol: Symbol, span: Span | None) -> Non
     writer.add("symbol", kind=int(symbol.kind), a=symbol.a, b=symbol.b, imm=symbol.imm, line=line, column=column)
 
 
-def _add_program(writer: PayloadWriter, checked: Checked, template: Template, program: BpfProgram,
-                 generated: Generated, text: bytearray) -> None:
+def _add_program(
+    writer: PayloadWriter,
+    checked: Checked,
+    template: Template,
+    program: BpfProgram,
+    generated: Generated,
+    text: bytearray,
+) -> None:
     rows = [_reloc(r) for r in program.relocs]
     symbols = list(generated.symbols.rows)
     identity = any(symbols[int(r["symbol"])].kind in _IDENTITY for r in rows if r["form"] == int(RelocForm.IMM64))
@@ -76,23 +102,47 @@ def _add_program(writer: PayloadWriter, checked: Checked, template: Template, pr
     if identity:
         flags |= ProgramFlag.USES_PROBE_ID
     index = writer.add(
-        "program", name=_program_name(template), kind=int(template.probe.kind), flags=int(flags),
-        insn_off=len(text) // 8, insn_count=program.insn_count,
-        reloc_first=writer.add_rows("reloc", rows), reloc_count=len(rows),
-        func_first=writer.add_rows("func_info", [{"insn_off": f.insn, "type_id": f.type_id} for f in program.func_info]),
+        "program",
+        name=_program_name(template),
+        kind=int(template.probe.kind),
+        flags=int(flags),
+        insn_off=len(text) // 8,
+        insn_count=program.insn_count,
+        reloc_first=writer.add_rows("reloc", rows),
+        reloc_count=len(rows),
+        func_first=writer.add_rows(
+            "func_info", [{"insn_off": f.insn, "type_id": f.type_id} for f in program.func_info]
+        ),
         func_count=len(program.func_info),
-        line_first=writer.add_rows("line_info", [
-            {"insn_off": i.insn, "file_name_off": i.file_name_off, "line_off": i.line_off, "line_col": i.line_col}
-            for i in program.line_info]),
-        line_count=len(program.line_info), line=template.node.span.line,
+        line_first=writer.add_rows(
+            "line_info",
+            [
+                {"insn_off": i.insn, "file_name_off": i.file_name_off, "line_off": i.line_off, "line_col": i.line_col}
+                for i in program.line_info
+            ],
+        ),
+        line_count=len(program.line_info),
+        line=template.node.span.line,
     )
     text += program.insns
     for spec in template.attaches:
         more = AttachFlag.NEEDS_IDENTITY if identity else AttachFlag(0)
         line, column = _position(spec.point.span)
-        writer.add("attach", kind=int(spec.probe.kind), flags=int(spec.flags | more), program=index, text=spec.text,
-                   target=spec.target, name=spec.name, ns=spec.ns, pin=spec.pin, line=line, column=column,
-                   value=spec.value, length=spec.length)
+        writer.add(
+            "attach",
+            kind=int(spec.probe.kind),
+            flags=int(spec.flags | more),
+            program=index,
+            text=spec.text,
+            target=spec.target,
+            name=spec.name,
+            ns=spec.ns,
+            pin=spec.pin,
+            line=line,
+            column=column,
+            value=spec.value,
+            length=spec.length,
+        )
 
 
 def _program_name(template: Template) -> str:
@@ -111,15 +161,31 @@ def _reloc(reloc: BpfReloc) -> dict[str, int]:
 
 def _add_action(writer: PayloadWriter, types: TypeWriter, action: Action) -> None:
     pieces = [
-        {"text": p.text, "text_len": len(p.text), "conv": int(p.conv), "flags": int(p.flags),
-         "arg": 0xFFFF if p.arg is None else p.arg, "width": p.width, "precision": p.precision}
+        {
+            "text": p.text,
+            "text_len": len(p.text),
+            "conv": int(p.conv),
+            "flags": int(p.flags),
+            "arg": 0xFFFF if p.arg is None else p.arg,
+            "width": p.width,
+            "precision": p.precision,
+        }
         for p in action.pieces
     ]
     fields = [(f.type, f.offset, f.dynamic) for f in action.fields]
     end = max((offset + (4 if dynamic else typ.size) for typ, offset, dynamic in fields), default=8)
     span = action.span
     writer.add(
-        "action", kind=int(action.kind), piece_first=writer.add_rows("piece", pieces), piece_count=len(pieces),
-        args=types.args(fields, end) if fields else NONE, fmt=action.fmt, map=action.map, line=span.line,
-        column=span.column, end_line=span.end_line, end_column=span.end_column, aux=action.aux,
+        "action",
+        kind=int(action.kind),
+        piece_first=writer.add_rows("piece", pieces),
+        piece_count=len(pieces),
+        args=types.args(fields, end) if fields else NONE,
+        fmt=action.fmt,
+        map=action.map,
+        line=span.line,
+        column=span.column,
+        end_line=span.end_line,
+        end_column=span.end_column,
+        aux=action.aux,
     )

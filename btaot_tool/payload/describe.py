@@ -115,7 +115,14 @@ class TypeWriter:
             inner = from_c(m.type, self._table, Space.NONE)
             unit = inner.size if m.bit_size else 1
             offset = m.bit_offset // 8 // unit * unit
-            rows.append({"name": m.name, "offset": offset, "type": self.add(inner),
-                         "bit_off": m.bit_offset - 8 * offset if m.bit_size else 0, "bit_size": m.bit_size})
+            rows.append(
+                {
+                    "name": m.name,
+                    "offset": offset,
+                    "type": self.add(inner),
+                    "bit_off": m.bit_offset - 8 * offset if m.bit_size else 0,
+                    "bit_size": m.bit_size,
+                }
+            )
         first = self._writer.add_rows("field", rows)
         return self._simple(TypeKind.STRUCT, typ, first=first, count=len(rows), name=typ.name)

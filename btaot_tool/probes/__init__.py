@@ -16,8 +16,10 @@ def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
     probe = PROBE_TYPES.get(point.provider)
     if probe is None:
         raise ctx.diags.fatal(
-            point.span, f"Probe type '{point.provider}' is not supported yet",
-            f"supported: {', '.join(sorted(PROBE_TYPES))}", code="probe-type",
+            point.span,
+            f"Probe type '{point.provider}' is not supported yet",
+            f"supported: {', '.join(sorted(PROBE_TYPES))}",
+            code="probe-type",
         )
     return probe.parse(point, ctx)
 

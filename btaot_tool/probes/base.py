@@ -102,7 +102,8 @@ def parse_number(text: str) -> int | None:
     try:
         if "e" in text.lower() and not text.lower().startswith("0x"):
             base, _, power = text.lower().partition("e")
-            return int(base) * 10 ** int(power)
+            scaled: int = int(base) * 10 ** int(power)
+            return scaled
         return int(text, 0)
     except ValueError:
         return int(text) if text.isdigit() else None

@@ -70,8 +70,9 @@ class UserFunctionProbe(FunctionProbe):
             raise self._bad(point, ctx, f"{self.name} needs a binary", f"write {self.name}:/path/to/binary:function")
         name, value = self._function(point, point.parts[-1], ctx)
         text = ":".join((self.name, *point.parts))
-        return AttachSpec(self, point, text, target=binary, name=name, ns=lang, value=value,
-                          flags=wildcard_flag(binary, name))
+        return AttachSpec(
+            self, point, text, target=binary, name=name, ns=lang, value=value, flags=wildcard_flag(binary, name)
+        )
 
 
 PROBES = (

@@ -26,8 +26,15 @@ class TracepointProbe(ProbeType):
         for other in found[1:]:
             mine = self._fields(other, ctx)
             args = {n: f for n, f in (args or {}).items() if n in mine and mine[n].type == f.type}
-        return AttachSpec(self, point, f"tracepoint:{category}:{event}", target=category, name=event,
-                          flags=wildcard_flag(category, event), args=args)
+        return AttachSpec(
+            self,
+            point,
+            f"tracepoint:{category}:{event}",
+            target=category,
+            name=event,
+            flags=wildcard_flag(category, event),
+            args=args,
+        )
 
     @staticmethod
     def _known(category: str, event: str, ctx: ParseContext) -> list[Tracepoint]:
@@ -48,7 +55,7 @@ class TracepointProbe(ProbeType):
         fields = {}
         for f in tp.fields:
             ctype = from_tracepoint(f, ctx.kernel, space)
-            dynamic = f.form != "inline" or not isinstance(ctype, Int | Ptr) and not ctype.is_scalar
+            dynamic = f.form != "inline" or (not isinstance(ctype, Int | Ptr) and not ctype.is_scalar)
             if dynamic and isinstance(ctype, Str | Array) and ctype.size == 0:
                 ctype = Ptr(Int(1, True) if isinstance(ctype, Str) else ctype.elem, Space.KERNEL)
             fields[f.name] = ArgField(f.name, ctype, f.name, dynamic)

@@ -44,8 +44,17 @@ from .types import (
 class ExpressionChecker:
     """Gives types to expressions; ``statements.Checker`` adds statements."""
 
-    def __init__(self, template: Template, shared: Globals, kernel: Kernel, types: TypeTable, options: Options,
-                 diags: Diagnostics, config: Config, params: dict[str, NamedParam]) -> None:
+    def __init__(
+        self,
+        template: Template,
+        shared: Globals,
+        kernel: Kernel,
+        types: TypeTable,
+        options: Options,
+        diags: Diagnostics,
+        config: Config,
+        params: dict[str, NamedParam],
+    ) -> None:
         self.template = template
         self.shared = shared
         self.kernel = kernel
@@ -124,11 +133,17 @@ class ExpressionChecker:
             self.shared.changed = True
         elif info.keyed != keyed:
             if keyed:
-                self.error(node, f"{info.name} used as a map with an explicit key (non-scalar map), previously used"
-                                 " without an explicit key (scalar map)")
+                self.error(
+                    node,
+                    f"{info.name} used as a map with an explicit key (non-scalar map), previously used"
+                    " without an explicit key (scalar map)",
+                )
             else:
-                self.error(node, f"{info.name} used as a map without an explicit key (scalar map), previously used"
-                                 " with an explicit key (non-scalar map)")
+                self.error(
+                    node,
+                    f"{info.name} used as a map without an explicit key (scalar map), previously used"
+                    " with an explicit key (non-scalar map)",
+                )
             return
         if key is not None and not isinstance(key, Unknown):
             self._join_key(info, node, key)
@@ -136,8 +151,11 @@ class ExpressionChecker:
     def _join_key(self, info: MapInfo, node: tree.Node, key: Type) -> None:
         joined = join(info.key, key)
         if joined is None:
-            self.error(node, f"Argument mismatch for {info.name}: trying to access with arguments: '{key}' when map"
-                             f" expects arguments: '{info.key}'")
+            self.error(
+                node,
+                f"Argument mismatch for {info.name}: trying to access with arguments: '{key}' when map"
+                f" expects arguments: '{info.key}'",
+            )
         elif joined != info.key:
             info.key = joined
             self.shared.changed = True
@@ -150,11 +168,18 @@ class ExpressionChecker:
             return
         joined = join(info.value, value)
         if joined is None:
-            self.error(node, f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already"
-                             f" has a type '{info.value}'")
+            self.error(
+                node,
+                f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already"
+                f" has a type '{info.value}'",
+            )
         elif joined != info.value:
             info.value = joined
             self.shared.changed = True
+
+    def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
+        """Join a value into the type of a scratch variable (``statements.Checker``)."""
+        raise NotImplementedError
 
     def type_name(self, node: tree.TypeName | tree.TypeOf) -> Type:
         """Return the type that a written type stands for."""
@@ -183,7 +208,7 @@ class ExpressionChecker:
         for tag in ("struct", "union", "enum"):
             if found := self._find_tagged(f"{tag} {node.name}"):
                 return found
-        return self.error(node, f"Cannot resolve unknown type \"{node.name}\"")
+        return self.error(node, f'Cannot resolve unknown type "{node.name}"')
 
     def _find_tagged(self, name: str) -> Type | None:
         if name.startswith("enum "):
@@ -196,30 +221,33 @@ class ExpressionChecker:
         found = self._find_tagged(node.name)
         if found:
             return found
-        return self.error(node, f"Cannot resolve unknown type \"{node.name}\"",
-                          "the kernel pack does not know it; define it in the script, or build with another pack"
-                          " (btaot kernel capture)")
+        return self.error(
+            node,
+            f'Cannot resolve unknown type "{node.name}"',
+            "the kernel pack does not know it; define it in the script, or build with another pack"
+            " (btaot kernel capture)",
+        )
 
     # ---- literals and names ------------------------------------------------------------------------
 
-    def _IntLiteral(self, node: tree.IntLiteral) -> Type:  # noqa: N802
+    def _IntLiteral(self, node: tree.IntLiteral) -> Type:
         if "u" in node.suffix:
             return Int(8, False)
         if "l" in node.suffix:
             return INT64
         return literal_type(node.value)
 
-    def _BoolLiteral(self, node: tree.BoolLiteral) -> Type:  # noqa: N802
+    def _BoolLiteral(self, node: tree.BoolLiteral) -> Type:
         return Bool()
 
-    def _StringLiteral(self, node: tree.StringLiteral) -> Type:  # noqa: N802
+    def _StringLiteral(self, node: tree.StringLiteral) -> Type:
         return Str(len(node.value.encode("utf-8", "surrogateescape")) + 1)
 
-    def _Positional(self, node: tree.Positional) -> Type:  # noqa: N802
+    def _Positional(self, node: tree.Positional) -> Type:
         self.positional = max(self.positional, node.index)
         return INT64
 
-    def _PositionalCount(self, node: tree.PositionalCount) -> Type:  # noqa: N802
+    def _PositionalCount(self, node: tree.PositionalCount) -> Type:
         return INT64
 
     def _constant(self, node: tree.Name) -> int | None:
@@ -234,7 +262,7 @@ class ExpressionChecker:
             self.template.types[node] = literal_type(value)
         return value
 
-    def _Name(self, node: tree.Name) -> Type:  # noqa: N802
+    def _Name(self, node: tree.Name) -> Type:
         entry = library.find(node.name)
         if entry is not None:
             return self._apply(entry, node, [])
@@ -242,7 +270,7 @@ class ExpressionChecker:
             return self.template.types[node]
         return self.error(node, f"Unknown identifier: '{node.name}'")
 
-    def _Call(self, node: tree.Call) -> Type:  # noqa: N802
+    def _Call(self, node: tree.Call) -> Type:
         entry = library.find(node.name)
         if entry is None:
             return self.error(node, f"Unknown function: '{node.name}'")
@@ -250,18 +278,19 @@ class ExpressionChecker:
             return self.error(node, f"{node.name}() should be directly assigned to a map")
         return self._apply(entry, node, list(node.args))
 
-    def _apply(self, entry: library.Entry, node: tree.Expr, args: list[library.base.Arg]) -> Type:
+    def _apply(self, entry: library.Entry, node: tree.Expr, args: list[library.Arg]) -> Type:
         low, high = entry.arity
         if not low <= len(args) <= high:
             count = f"{low}" if low == high else f"at least {low}" if len(args) < low else f"up to {high}"
             noun = "argument" if (low if len(args) < low else high) == 1 else "arguments"
             return self.error(node, f"{entry.name}() requires {count} {noun} ({len(args)} provided)")
         if entry.unsafe and not self.options.unsafe:
-            return self.error(node, f"{entry.name}() is an unsafe function being used in safe mode",
-                              "build with --unsafe")
-        return entry.check(self, node, args)  # type: ignore[arg-type]
+            return self.error(
+                node, f"{entry.name}() is an unsafe function being used in safe mode", "build with --unsafe"
+            )
+        return entry.check(self, node, args)
 
-    def _Variable(self, node: tree.Variable) -> Type:  # noqa: N802
+    def _Variable(self, node: tree.Variable) -> Type:
         variable = self.scopes.find(node.name)
         if variable is None:
             return self.error(node, f"Undefined or undeclared variable: ${node.name}")
@@ -270,12 +299,12 @@ class ExpressionChecker:
 
     # ---- maps -----------------------------------------------------------------------------------
 
-    def _MapRef(self, node: tree.MapRef) -> Type:  # noqa: N802
+    def _MapRef(self, node: tree.MapRef) -> Type:
         info = self.map_of(node)
         self.use_key(info, node, None)
         return self._map_value(info, node)
 
-    def _MapAccess(self, node: tree.MapAccess) -> Type:  # noqa: N802
+    def _MapAccess(self, node: tree.MapAccess) -> Type:
         info = self.map_of(node.map)
         self.use_key(info, node, self.expr(node.key))
         return self._map_value(info, node)
@@ -287,13 +316,13 @@ class ExpressionChecker:
 
     # ---- operators ------------------------------------------------------------------------------
 
-    def _Unary(self, node: tree.Unary) -> Type:  # noqa: N802
+    def _Unary(self, node: tree.Unary) -> Type:
         return operators.unary(self, node)
 
-    def _Binary(self, node: tree.Binary) -> Type:  # noqa: N802
+    def _Binary(self, node: tree.Binary) -> Type:
         return operators.binary(self, node, node.op, node.left, self.expr(node.left), self.expr(node.right))
 
-    def _Ternary(self, node: tree.Ternary) -> Type:  # noqa: N802
+    def _Ternary(self, node: tree.Ternary) -> Type:
         cond = self.expr(node.cond)
         self.condition(node.cond, cond)
         then = cond if node.then is None else self.expr(node.then)
@@ -314,15 +343,15 @@ class ExpressionChecker:
         if not (found.is_scalar or isinstance(found, (Unknown, Agg))):
             self.error(node, f"Invalid condition: '{found}'", "compare it with something")
 
-    def _Cast(self, node: tree.Cast) -> Type:  # noqa: N802
+    def _Cast(self, node: tree.Cast) -> Type:
         source = self.expr(node.expr)
         return operators.cast(self, node, source, self.type_name(node.type))
 
-    def _Tuple(self, node: tree.Tuple) -> Type:  # noqa: N802
+    def _Tuple(self, node: tree.Tuple) -> Type:
         items = tuple(self.value_type(i, self.expr(i)) for i in node.items)
         return Unknown() if any(isinstance(i, Unknown) for i in items) else Tuple(items)
 
-    def _Record(self, node: tree.Record) -> Type:  # noqa: N802
+    def _Record(self, node: tree.Record) -> Type:
         items = tuple(self.value_type(i, self.expr(i)) for i in node.items)
         return Unknown() if any(isinstance(i, Unknown) for i in items) else Record(tuple(node.names), items)
 
@@ -334,7 +363,7 @@ class ExpressionChecker:
             return self.error(node, "a value is expected here; this expression has none")
         return found
 
-    def _FieldAccess(self, node: tree.FieldAccess) -> Type:  # noqa: N802
+    def _FieldAccess(self, node: tree.FieldAccess) -> Type:
         if isinstance(node.expr, tree.Name) and node.expr.name == "args":
             return self._probe_arg(node)
         base = self.expr(node.expr)
@@ -358,37 +387,40 @@ class ExpressionChecker:
             return self.error(node, *_no_args(spec.text, spec.probe.name))
         field = spec.args.get(node.field)
         if field is None:
-            return self.error(node, f"{spec.text} has no argument named '{node.field}'",
-                              f"it has: {', '.join(spec.args) or 'none'}")
+            return self.error(
+                node, f"{spec.text} has no argument named '{node.field}'", f"it has: {', '.join(spec.args) or 'none'}"
+            )
         return field.type
 
-    def _Index(self, node: tree.Index) -> Type:  # noqa: N802
+    def _Index(self, node: tree.Index) -> Type:
         base, index = self.expr(node.expr), self.expr(node.index)
         if not (index.is_integer or isinstance(index, Unknown)):
-            self.error(node.index, "The array index operator [] only accepts positive (unsigned) integer indices."
-                                   f" Got {index}.")
+            self.error(
+                node.index,
+                f"The array index operator [] only accepts positive (unsigned) integer indices. Got {index}.",
+            )
         match base:
             case Unknown():
                 return base
             case Array():
                 if isinstance(node.index, tree.IntLiteral) and base.count and node.index.value >= base.count:
-                    return self.error(node, f"the index {node.index.value} is out of bounds for array of size"
-                                            f" {base.count}")
+                    return self.error(
+                        node, f"the index {node.index.value} is out of bounds for array of size {base.count}"
+                    )
                 return base.elem
             case Ptr():
                 return base.target
             case Str():
                 return Int(1, True)
-        return self.error(node, "The array index operator [] can only be used on arrays and pointers, found"
-                                f" {base}.")
+        return self.error(node, f"The array index operator [] can only be used on arrays and pointers, found {base}.")
 
-    def _Sizeof(self, node: tree.Sizeof) -> Type:  # noqa: N802
+    def _Sizeof(self, node: tree.Sizeof) -> Type:
         operand = node.operand
         found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
         self.template.types[operand] = found
         return Int(8, False)
 
-    def _Offsetof(self, node: tree.Offsetof) -> Type:  # noqa: N802
+    def _Offsetof(self, node: tree.Offsetof) -> Type:
         operand = node.operand
         found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
         found = found.target if isinstance(found, Ptr) else found
@@ -397,17 +429,19 @@ class ExpressionChecker:
             found = operators.find_member(self, node, found, name)
         return Int(8, False)
 
-    def _TypeInfo(self, node: tree.TypeInfo) -> Type:  # noqa: N802
+    def _TypeInfo(self, node: tree.TypeInfo) -> Type:
         return self.error(node, "typeinfo is not supported yet")
 
-    def _Comptime(self, node: tree.Comptime) -> Type:  # noqa: N802
+    def _Comptime(self, node: tree.Comptime) -> Type:
         return self.error(node, "comptime is not supported yet")
 
 
 def _no_args(text: str, probe: str) -> tuple[str, str]:
     if probe in ("tracepoint", "rawtracepoint"):
-        return (f"the kernel pack does not know the arguments of {text}",
-                "capture a pack on a host that has it: btaot kernel capture")
+        return (
+            f"the kernel pack does not know the arguments of {text}",
+            "capture a pack on a host that has it: btaot kernel capture",
+        )
     return f"The args builtin can't be used with the {probe} probe", "use arg0, arg1, ..."
 
 

@@ -42,7 +42,7 @@ LOGICAL = frozenset({"&&", "||"})
 
 
 def _numeric(t: Type) -> bool:
-    return t.is_integer or isinstance(t, Agg) and t.castable
+    return t.is_integer or (isinstance(t, Agg) and t.castable)
 
 
 def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
@@ -145,8 +145,7 @@ def _comparable(left: Type, right: Type) -> bool:
             return True
         case Tuple(), Tuple():
             return len(left.items) == len(right.items) and all(
-                _comparable(a, b) or _numeric(a) and _numeric(b)
-                for a, b in zip(left.items, right.items, strict=True)
+                _comparable(a, b) or (_numeric(a) and _numeric(b)) for a, b in zip(left.items, right.items, strict=True)
             )
         case Record(), Record():
             return set(left.names) == set(right.names)
@@ -174,8 +173,9 @@ def _integer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Typ
     if op in ("<<", ">>"):
         return INT64 if lsign else UINT64
     if op in ("/", "%") and lsign != rsign:
-        c.warning(node, f"signed operands for '{op}' can lead to undefined behavior (cast to unsigned to silence"
-                        " warning)")
+        c.warning(
+            node, f"signed operands for '{op}' can lead to undefined behavior (cast to unsigned to silence warning)"
+        )
     return INT64 if lsign or rsign or op == "-" else UINT64
 
 
@@ -183,7 +183,7 @@ def _pointer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Typ
     pointer, other = (left, right) if isinstance(left, Ptr) else (right, left)
     if op in COMPARISONS and (isinstance(other, Ptr) or _numeric(other)):
         return Bool()
-    if _numeric(other) and (op == "+" or op == "-" and isinstance(left, Ptr)):
+    if _numeric(other) and (op == "+" or (op == "-" and isinstance(left, Ptr))):
         return pointer
     return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
 
@@ -198,13 +198,16 @@ def cast(c: ExpressionChecker, node: tree.Cast, source: Type, target: Type) -> T
         target = Str(source.size if isinstance(source, Str) else c.max_strlen)
     if _castable(source, target):
         return target
-    return c.error(node, f"Cannot cast from \"{source}\" to \"{target}\"")
+    return c.error(node, f'Cannot cast from "{source}" to "{target}"')
 
 
 def _castable(source: Type, target: Type) -> bool:
     if isinstance(target, (Int, Bool, Enum)):
-        return source.is_scalar or isinstance(source, Agg) and source.castable or (
-            isinstance(source, (Array, Str)) and source.size in (1, 2, 4, 8))
+        return (
+            source.is_scalar
+            or (isinstance(source, Agg) and source.castable)
+            or (isinstance(source, (Array, Str)) and source.size in (1, 2, 4, 8))
+        )
     if isinstance(target, Ptr):
         return isinstance(source, Ptr) or source.is_integer or isinstance(source, (Str, Array))
     if isinstance(target, Array):
@@ -212,7 +215,7 @@ def _castable(source: Type, target: Type) -> bool:
     if isinstance(target, (Str, Buffer)):
         return isinstance(source, (Str, Array, Buffer))
     if isinstance(target, Opaque):
-        return target == KSYM and source.is_integer or source == target
+        return (target == KSYM and source.is_integer) or source == target
     return source == target and not isinstance(target, Void)
 
 
@@ -231,12 +234,18 @@ def find_member(c: ExpressionChecker, node: tree.Node, base: Type, name: str, sp
     if isinstance(base, Unknown):
         return base
     if not isinstance(base, Struct):
-        return c.error(node, f"Can not access field '{name}' on expression of type '{base}'",
-                       "cast it to a pointer to a struct first: ((struct x *)value)->field")
+        return c.error(
+            node,
+            f"Can not access field '{name}' on expression of type '{base}'",
+            "cast it to a pointer to a struct first: ((struct x *)value)->field",
+        )
     definition = c.table.struct(base.name)
     if definition is None:
-        return c.error(node, f"Cannot resolve unknown type \"{base.name}\"",
-                       "define it in the script, or build with a kernel pack that has it (btaot kernel capture)")
+        return c.error(
+            node,
+            f'Cannot resolve unknown type "{base.name}"',
+            "define it in the script, or build with a kernel pack that has it (btaot kernel capture)",
+        )
     found = lookup_member(definition, name, c.table)
     if found is None:
         return c.error(node, f"{base.name} does not contain a field named '{name}'")

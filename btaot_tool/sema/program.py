@@ -20,8 +20,9 @@ from .types import INT64, Unknown
 MAX_ROUNDS = 50
 
 
-def check_program(program: tree.Program, kernel: Kernel, table: TypeTable, options: Options,
-                  diags: Diagnostics) -> Checked:
+def check_program(
+    program: tree.Program, kernel: Kernel, table: TypeTable, options: Options, diags: Diagnostics
+) -> Checked:
     """Return the typed script; raises CompileError if anything is wrong with it.
 
     ``table`` holds the types of the script's C definitions over those of ``kernel``.
@@ -66,8 +67,11 @@ def _refuse_unsupported(program: tree.Program, diags: Diagnostics) -> None:
     if program.c_text.strip():
         first = (program.probes or program.map_decls or [None])[0]
         span = first.span if first else None
-        diags.error(span, "C definitions and includes are not supported yet",
-                    "kernel types need no definition: they come from the kernel pack")
+        diags.error(
+            span,
+            "C definitions and includes are not supported yet",
+            "kernel types need no definition: they come from the kernel pack",
+        )
 
 
 def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:

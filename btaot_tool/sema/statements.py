@@ -26,7 +26,7 @@ class Checker(ExpressionChecker):
         """Check one statement."""
         getattr(self, f"_{type(node).__name__}")(node)
 
-    def _Block(self, node: tree.Block) -> Type:  # noqa: N802
+    def _Block(self, node: tree.Block) -> Type:
         self.scopes.push()
         for stmt in node.body:
             self.statement(stmt)
@@ -34,17 +34,17 @@ class Checker(ExpressionChecker):
         self.scopes.pop()
         return result
 
-    def _IfExpr(self, node: tree.IfExpr) -> Type:  # noqa: N802
+    def _IfExpr(self, node: tree.IfExpr) -> Type:
         self.condition(node.cond, self.expr(node.cond))
         then = self.expr(node.then)
         if node.otherwise is None:
             return Void()
         return self._branches(node, then, self.expr(node.otherwise))
 
-    def _ExprStmt(self, node: tree.ExprStmt) -> None:  # noqa: N802
+    def _ExprStmt(self, node: tree.ExprStmt) -> None:
         self.expr(node.expr)
 
-    def _Assign(self, node: tree.Assign) -> None:  # noqa: N802
+    def _Assign(self, node: tree.Assign) -> None:
         target, value = node.target, node.value
         if isinstance(target, tree.Name):
             if target.name != "_":
@@ -85,13 +85,19 @@ class Checker(ExpressionChecker):
         known = self.shared.variables.get(key, Unknown())
         if variable.fixed and not isinstance(known, Unknown):
             if not fits(value, known) and not (value.is_integer and known.is_integer and _narrow_ok(value, known)):
-                self.error(node, f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
-                                 f" variable already has a type '{known}'")
+                self.error(
+                    node,
+                    f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
+                    f" variable already has a type '{known}'",
+                )
             return
         joined = join(known, value)
         if joined is None:
-            self.error(node, f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
-                             f" variable already has a type '{known}'")
+            self.error(
+                node,
+                f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
+                f" variable already has a type '{known}'",
+            )
         elif joined != known:
             self.shared.variables[key] = joined
             self.shared.changed = True
@@ -109,8 +115,11 @@ class Checker(ExpressionChecker):
             left = info.value if not isinstance(info.value, Unknown) else INT64
             value = operators.binary(self, node, node.op[:-1], target, left, self.expr(node.value))
         if isinstance(info.value, Agg) and not isinstance(value, (Agg, Unknown)):
-            self.error(node, f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map"
-                             f" already has a type '{info.value}'")
+            self.error(
+                node,
+                f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map"
+                f" already has a type '{info.value}'",
+            )
             value = info.value
         self.use_value(info, node, value)
         self.template.types[target] = info.value
@@ -122,7 +131,7 @@ class Checker(ExpressionChecker):
         args = list(call.args) if isinstance(call, tree.Call) else []
         self.template.types[call] = self._apply(entry, call, args)
 
-    def _Let(self, node: tree.Let) -> None:  # noqa: N802
+    def _Let(self, node: tree.Let) -> None:
         value = self.value_type(node.value, self.expr(node.value)) if node.value is not None else None
         if self.scopes.local(node.name):
             self.error(node, f"Variable ${node.name} was already declared. Variable shadowing is not allowed.")
@@ -140,18 +149,18 @@ class Checker(ExpressionChecker):
         self.expr(body)
         self.loops -= 1
 
-    def _While(self, node: tree.While) -> None:  # noqa: N802
+    def _While(self, node: tree.While) -> None:
         self.condition(node.cond, self.expr(node.cond))
         self._loop(node.body)
 
-    def _Unroll(self, node: tree.Unroll) -> None:  # noqa: N802
+    def _Unroll(self, node: tree.Unroll) -> None:
         count = self.literal_int(node.count, "the count of unroll")
         if count is not None and not 1 <= count <= 100:
             self.error(node.count, "unroll " + ("minimum value is 1" if count < 1 else "maximum value is 100"))
         self.template.constants[node] = count or 1
         self._loop(node.body)
 
-    def _ForRange(self, node: tree.ForRange) -> None:  # noqa: N802
+    def _ForRange(self, node: tree.ForRange) -> None:
         start, end = self.expr(node.start), self.expr(node.end)
         for part, found in ((node.start, start), (node.end, end)):
             if not (found.is_integer or isinstance(found, Unknown)):
@@ -163,7 +172,7 @@ class Checker(ExpressionChecker):
         self._loop(node.body)
         self.scopes.pop()
 
-    def _ForMap(self, node: tree.ForMap) -> None:  # noqa: N802
+    def _ForMap(self, node: tree.ForMap) -> None:
         info = self.map_of(node.map)
         if info.keyed is False:
             self.error(node.map, f"{info.name} has no explicit keys (scalar map), and cannot be used for iteration")
@@ -177,7 +186,7 @@ class Checker(ExpressionChecker):
         self.scopes.pop()
         self.error(node, "for over a map is not supported yet")
 
-    def _Jump(self, node: tree.Jump) -> None:  # noqa: N802
+    def _Jump(self, node: tree.Jump) -> None:
         if node.kind != "return" and not self.loops:
             self.error(node, f"{node.kind} statement has to be within a loop context")
         if node.value is not None:
@@ -185,7 +194,7 @@ class Checker(ExpressionChecker):
             if not (found.is_integer or isinstance(found, Unknown)):
                 self.error(node, f"return value must be an integer, got '{found}'")
 
-    def _ImportStmt(self, node: tree.ImportStmt) -> None:  # noqa: N802
+    def _ImportStmt(self, node: tree.ImportStmt) -> None:
         self.error(node, "import is not supported yet")
 
 

@@ -55,6 +55,8 @@ class Unknown(Type):
 
 @dataclass(frozen=True, slots=True)
 class Void(Type):
+    """No value."""
+
     def __str__(self) -> str:
         return "void"
 
@@ -93,6 +95,8 @@ UINT8 = Int(1, False)
 
 @dataclass(frozen=True, slots=True)
 class Bool(Type):
+    """true or false; one byte."""
+
     @property
     def size(self) -> int:
         return 1
@@ -136,6 +140,8 @@ class Enum(Type):
 
 @dataclass(frozen=True, slots=True)
 class Ptr(Type):
+    """A pointer; 8 bytes whatever the target."""
+
     target: Type
     space: Space = field(default=Space.NONE, compare=False)
 
@@ -189,6 +195,8 @@ class Buffer(Type):
 
 @dataclass(frozen=True, slots=True)
 class Array(Type):
+    """``count`` elements of one type."""
+
     elem: Type
     count: int
 
@@ -238,6 +246,8 @@ def _place(types: tuple[Type, ...]) -> tuple[tuple[int, ...], int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Tuple(Type):
+    """Values without names, laid out like a C struct."""
+
     items: tuple[Type, ...]
 
     @property
@@ -259,6 +269,8 @@ class Tuple(Type):
 
 @dataclass(frozen=True, slots=True)
 class Record(Type):
+    """Values with names, laid out like a C struct."""
+
     names: tuple[str, ...]
     items: tuple[Type, ...]
 
@@ -367,7 +379,7 @@ class Agg(Type):
 
 def integer_sign(t: Type) -> bool:
     """Whether an integer type is signed."""
-    return isinstance(t, (Int, Enum)) and t.signed or (isinstance(t, Agg) and t.signed)
+    return (isinstance(t, (Int, Enum)) and t.signed) or (isinstance(t, Agg) and t.signed)
 
 
 def literal_type(value: int) -> Type:
@@ -400,7 +412,7 @@ def join(a: Type, b: Type) -> Type | None:
 
     This is how variables, map keys and map values widen: ``a`` is what is known so far.
     """
-    if isinstance(a, Unknown) or a == b and not isinstance(a, (Int, Ptr)):
+    if isinstance(a, Unknown) or (a == b and not isinstance(a, (Int, Ptr))):
         return b
     if isinstance(b, Unknown):
         return a

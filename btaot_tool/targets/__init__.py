@@ -1,4 +1,7 @@
-"""The target architectures: one entry each.  To add one: this entry, ``toolchains/NAME.toml`` and ``runtime-c/src/arch/NAME.h``."""
+"""The target architectures: one entry each.
+
+To add one: this entry, ``toolchains/NAME.toml`` and ``runtime-c/src/arch/NAME.h``.
+"""
 
 from __future__ import annotations
 
