@@ -28,6 +28,7 @@ KINDS = ("zig", "gnu")
 
 _CFLAGS = (
     "-std=gnu11",
+    "-D_GNU_SOURCE=",
     "-Os",
     "-g0",
     "-Wall",

@@ -1,0 +1,54 @@
+"""The stub: toolchains, the cache, and what the result must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from btaot_tool import stub
+from btaot_tool.targets import TARGETS, find_target
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_has_a_toolchain_file(name: str) -> None:
+    assert stub.find_toolchain(TARGETS[name]).command[-1] == TARGETS[name].zig
+    assert stub.toolchain_file(TARGETS[name]).is_file()
+
+
+def test_unknown_toolchain() -> None:
+    with pytest.raises(stub.ToolchainError, match="unknown toolchain 'tcc'; known: zig, gnu"):
+        stub.find_toolchain(find_target("x86_64"), "tcc")
+
+
+def test_missing_gnu_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(stub.ToolchainError, match="looked for aarch64-linux-musl-gcc, aarch64-linux-gnu-gcc"):
+        stub.find_toolchain(find_target("aarch64"), "gnu")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_stub_is_small_static_and_names_no_path(name: str, tmp_path: Path, root_dir: Path) -> None:
+    toolchain = stub.find_toolchain(TARGETS[name])
+    one, two = tmp_path / "one", tmp_path / "two"
+    stub.compile_stub(toolchain, one)
+    stub.compile_stub(toolchain, two)
+    data = one.read_bytes()
+    assert data == two.read_bytes()
+    assert str(root_dir).encode() not in data and b"/tmp/" not in data
+    with one.open("rb") as stream:
+        elf = ELFFile(stream)
+        assert elf.header["e_machine"] == {62: "EM_X86_64", 183: "EM_AARCH64"}[TARGETS[name].machine]
+        assert not [s for s in elf.iter_segments() if s["p_type"] in ("PT_INTERP", "PT_DYNAMIC")]
+    assert len(data) < 150_000
+
+
+def test_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    monkeypatch.setenv("BTAOT_CACHE", str(tmp_path))
+    monkeypatch.setattr(stub, "compile_stub", lambda toolchain, path: (made.append(path), path.write_text("stub")))
+    first = stub.cached_stub(find_target("x86_64"))
+    assert first == stub.cached_stub(find_target("x86_64")) == made[0]
+    monkeypatch.setattr(stub, "_CFLAGS", (*stub._CFLAGS, "-DX"))
+    assert stub.cached_stub(find_target("x86_64")) != first, "other flags, other stub"
