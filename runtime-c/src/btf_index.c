@@ -255,8 +255,7 @@ static int strings_scan(struct btf *b, struct wanted *w, uint8_t *buffer)
 	return more;
 }
 
-/* Bytes that follow a type's head, or -1 for a kind that is not known. */
-static int64_t tail_size(const struct btf_type_head *t)
+int64_t btf_tail_size(const struct btf_type_head *t)
 {
 	static const int8_t fixed[KIND_LIMIT] = { [KIND_INT] = 4, [KIND_ARRAY] = 12, [KIND_VAR] = 4, [KIND_DECL_TAG] = 4 };
 	static const int8_t each[KIND_LIMIT] = {
@@ -315,7 +314,7 @@ static int types_scan(struct btf *b, const struct wanted *w, uint8_t *buffer)
 	while (at < b->types_size) {
 		const struct btf_type_head *t = (const struct btf_type_head *)(s.data + pos);
 		size_t left = s.size - pos;
-		int64_t tail = left >= sizeof(*t) ? tail_size(t) : 0;
+		int64_t tail = left >= sizeof(*t) ? btf_tail_size(t) : 0;
 		int ret;
 
 		if (left < sizeof(*t) || left - sizeof(*t) < (uint64_t)tail) {
@@ -392,9 +391,9 @@ const struct btf_type_head *btf_type_get(struct btf *b, uint32_t id)
 	for (uint32_t i = from ? from : 1; i <= id; i++) {
 		at += (uint32_t)size;
 		t = section_at(b, at, sizeof(head), &head);
-		if (!t || tail_size(t) < 0)
+		if (!t || btf_tail_size(t) < 0)
 			return NULL;
-		size = sizeof(*t) + (size_t)tail_size(t);
+		size = sizeof(*t) + (size_t)btf_tail_size(t);
 	}
 	if (b->map)
 		return section_at(b, at, size, NULL);

@@ -1,4 +1,4 @@
-/* btf_index.h - access to one BTF file: names, types by id.  Only btf.c and btf_index.c use it. */
+/* btf_index.h - access to one BTF file: names, types by id.  Only btf*.c use it. */
 #ifndef BTAOT_BTF_INDEX_H
 #define BTAOT_BTF_INDEX_H
 
@@ -66,6 +66,8 @@ static inline uint32_t btf_vlen(const struct btf_type_head *t)
 	return t->info & 0xffff;
 }
 
+/* Bytes that follow a type's head, or -1 for a kind that is not known. */
+int64_t btf_tail_size(const struct btf_type_head *t);
 /* Open FILE, raw BTF or an ELF file with a .BTF section.  0 or -errno. */
 int btf_index_open(struct btf *b, const char *path);
 void btf_index_close(struct btf *b);
