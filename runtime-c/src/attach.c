@@ -25,7 +25,8 @@ static const struct provider *const providers[] = {
 	&provider_tracepoint, &provider_raw_tracepoint,
 	&provider_kprobe, &provider_kretprobe,
 	&provider_uprobe, &provider_uretprobe, &provider_usdt,
-	&provider_software, &provider_hardware,
+	&provider_software, &provider_hardware, &provider_watchpoint,
+	&provider_fentry, &provider_fexit, &provider_iter,
 };
 
 const struct provider *provider_find(uint16_t kind)

@@ -12,7 +12,8 @@ extern const struct provider provider_tracepoint, provider_raw_tracepoint;
 extern const struct provider provider_kprobe, provider_kretprobe;
 extern const struct provider provider_uprobe, provider_uretprobe;
 extern const struct provider provider_usdt;
-extern const struct provider provider_software, provider_hardware;
+extern const struct provider provider_software, provider_hardware, provider_watchpoint;
+extern const struct provider provider_fentry, provider_fexit, provider_iter;
 
 /* Explain a failure in words; printed before "Unable to attach probe" or "No matches", as an error or a warning as
  * missing_probes says.  Returns `ret`. */
