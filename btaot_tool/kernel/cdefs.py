@@ -39,23 +39,21 @@ _STRING = re.compile(r'\(?\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)?')
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
 _NO_EXPRESSION = re.compile(r'[{};"=?]|\+\+|--|^\s*$|^\s*\(\s*\)|__attribute__')
 _NUMBER = re.compile(r"\b\d[\w.]*")
-_EXPRESSION_WORDS = frozenset(
-    (
-        "sizeof",
-        "int",
-        "unsigned",
-        "signed",
-        "long",
-        "short",
-        "char",
-        "struct",
-        "union",
-        "enum",
-        "const",
-        "void",
-        "_Bool",
-    )
+_TYPE_WORDS = (
+    "int",
+    "unsigned",
+    "signed",
+    "long",
+    "short",
+    "char",
+    "struct",
+    "union",
+    "enum",
+    "const",
+    "void",
+    "_Bool",
 )
+_EXPRESSION_WORDS = frozenset((*_TYPE_WORDS, "sizeof"))
 
 
 @dataclass(slots=True)

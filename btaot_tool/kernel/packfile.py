@@ -219,10 +219,14 @@ def _map_image(path: Path, header: dict[str, Any]) -> PackData | None:
     try:
         with path.open("rb") as file:
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError):
+        return _read_image(view, header)
+    except (OSError, ValueError, KeyError, struct.error):
         return None
+
+
+def _read_image(view: memoryview, header: dict[str, Any]) -> PackData:
     if view[:8] != _IMAGE_MAGIC:
-        return None
+        raise ValueError("not an image")
     end = 12 + _LENGTH.unpack_from(view, 8)[0]
     columns: dict[str, Column] = {}
     texts: dict[str, bytes] = {}
@@ -230,7 +234,7 @@ def _map_image(path: Path, header: dict[str, Any]) -> PackData | None:
     for name, size in json.loads(bytes(view[12:end])):
         piece = view[at : at + size]
         if len(piece) != size:
-            return None
+            raise ValueError("the image is cut")
         if name in _COLUMN_NAMES:
             columns[name] = piece.cast("I")
         else:

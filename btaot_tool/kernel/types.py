@@ -35,6 +35,8 @@ class CInt(CType):
 
 @dataclass(frozen=True, slots=True)
 class CFloat(CType):
+    """A floating-point number; ``size`` in bytes."""
+
     """A floating-point number; the language has none, so it is read as bytes."""
 
     size: int
@@ -51,6 +53,8 @@ class CPtr(CType):
 
 @dataclass(frozen=True, slots=True)
 class CArray(CType):
+    """``count`` elements, one after the other; 0 for a flexible array."""
+
     """An array of ``count`` elements; 0 for a flexible one."""
 
     elem: CType
@@ -69,6 +73,8 @@ class CRef(CType):
 
 @dataclass(frozen=True, slots=True)
 class CTypedef(CType):
+    """Another name for a type."""
+
     """Another name of a type."""
 
     name: str

@@ -1,9 +1,9 @@
 """Make, check and list the kernel packs that the tree ships.
 
-  pack make --arch aarch64 --kernel 6.12 [-o FILE]   make a pack from Debian's kernel packages (boots the kernel once)
-  pack ship [--arch ARCH]...                         make the default packs again and write the manifest
-  pack check                                         compare the shipped packs with the manifest
-  pack show FILE                                     say what a pack holds
+pack make --arch aarch64 --kernel 6.12 [-o FILE]   make a pack from Debian's kernel packages (boots the kernel once)
+pack ship [--arch ARCH]...                         make the default packs again and write the manifest
+pack check                                         compare the shipped packs with the manifest
+pack show FILE                                     say what a pack holds
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from vmlib.packages import VmError, log
 
 from btaot_tool.kernel.pack import MANIFEST, PACKS, load_pack
 from btaot_tool.kernel.packfile import SUFFIX, PackError
 from btaot_tool.targets import TARGETS
-from vmlib.packages import VmError, log
 
 from .image import NoBtf
 from .maker import Made, make_pack
@@ -26,14 +28,17 @@ from .maker import Made, make_pack
 DEFAULT_KERNEL = "6.12"
 
 _NOTE = (
-    "Each pack holds interface facts of a kernel (names, types and layouts of its structures and functions, formats of its "
-    "tracepoints, values of constants in its headers), taken from the Debian packages named here by scripts/pack. It holds no code."
+    "Each pack holds interface facts of a kernel (names, types and layouts of its structures and functions, formats "
+    "of its tracepoints, values of constants in its headers), taken from the Debian packages named here by "
+    "scripts/pack. It holds no code."
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="pack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="make a pack")
     make.set_defaults(run=_make)
@@ -67,7 +72,10 @@ def _make(options: argparse.Namespace) -> int:
 
 
 def _ship(options: argparse.Namespace) -> int:
-    manifest = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {"note": _NOTE, "default": {}, "packs": {}}
+    manifest: dict[str, Any] = {"default": {}, "packs": {}}
+    if MANIFEST.exists():
+        manifest = json.loads(MANIFEST.read_text())
+    manifest["note"] = _NOTE
     for arch in options.arch or TARGETS:
         name = _name(arch, DEFAULT_KERNEL)
         path = PACKS / f"{name}{SUFFIX}"
@@ -119,5 +127,5 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _report(path: Path, made: Made) -> None:
-    size = path.stat().st_size / 1e6
-    log(f"{path}: {size:.2f} MB, {made.data.columns.total} types, {made.tracepoints} tracepoints, {made.constants} constants")
+    size, types = path.stat().st_size / 1e6, made.data.columns.total
+    log(f"{path}: {size:.2f} MB, {types} types, {made.tracepoints} tracepoints, {made.constants} constants")

@@ -15,37 +15,137 @@ from btaot_tool.kernel.clang import run_clang
 from btaot_tool.targets import Target
 
 # Headers of the kernel's own (not UAPI) whose constants scripts use; those that a kernel lacks are left out.
-_KERNEL_HEADERS = """
-linux/sched.h linux/sched/signal.h linux/sched/task.h linux/fs.h linux/mm.h linux/socket.h linux/net.h linux/tcp.h linux/udp.h
-linux/ip.h linux/ipv6.h linux/in.h linux/in6.h linux/skbuff.h linux/blkdev.h linux/blk_types.h linux/blk-mq.h linux/bio.h
-linux/dcache.h linux/pid.h linux/nsproxy.h linux/cgroup.h linux/mount.h linux/namei.h linux/time.h linux/ktime.h
-linux/hrtimer.h linux/timer.h linux/workqueue.h linux/interrupt.h linux/irq.h linux/signal.h linux/errno.h linux/ptrace.h
-linux/perf_event.h linux/bpf.h linux/filter.h linux/netdevice.h linux/if_ether.h linux/etherdevice.h linux/icmp.h
-linux/icmpv6.h linux/if_arp.h linux/if_vlan.h linux/uio.h linux/file.h linux/fdtable.h linux/stat.h linux/fcntl.h
-linux/types.h linux/list.h linux/mman.h linux/page-flags.h linux/gfp.h linux/slab.h linux/swap.h linux/vmstat.h linux/oom.h
-linux/mmzone.h linux/migrate.h linux/compaction.h linux/highmem.h linux/rmap.h linux/shmem_fs.h linux/hugetlb.h
-linux/futex.h linux/pipe_fs_i.h linux/eventpoll.h linux/wait.h linux/rwsem.h linux/mutex.h linux/spinlock.h linux/cred.h
-linux/binfmts.h linux/elf.h linux/module.h linux/kprobes.h linux/tty.h linux/device.h linux/pci.h linux/nvme.h linux/usb.h
-linux/ata.h linux/backing-dev.h linux/writeback.h linux/user_namespace.h linux/pid_namespace.h linux/ipc_namespace.h
-linux/key.h linux/security.h linux/audit.h linux/seccomp.h linux/init_task.h linux/io_uring_types.h linux/vm_event_item.h
-net/sock.h net/tcp.h net/udp.h net/inet_sock.h net/inet_connection_sock.h net/tcp_states.h net/ip.h net/ipv6.h net/route.h
-net/net_namespace.h net/icmp.h net/sch_generic.h net/af_unix.h net/neighbour.h net/xfrm.h net/netlink.h net/dst.h
-scsi/scsi.h scsi/scsi_cmnd.h scsi/scsi_device.h
-""".split()
+_KERNEL_HEADERS = (
+    "linux/sched.h",
+    "linux/sched/signal.h",
+    "linux/sched/task.h",
+    "linux/fs.h",
+    "linux/mm.h",
+    "linux/socket.h",
+    "linux/net.h",
+    "linux/tcp.h",
+    "linux/udp.h",
+    "linux/ip.h",
+    "linux/ipv6.h",
+    "linux/in.h",
+    "linux/in6.h",
+    "linux/skbuff.h",
+    "linux/blkdev.h",
+    "linux/blk_types.h",
+    "linux/blk-mq.h",
+    "linux/bio.h",
+    "linux/dcache.h",
+    "linux/pid.h",
+    "linux/nsproxy.h",
+    "linux/cgroup.h",
+    "linux/mount.h",
+    "linux/namei.h",
+    "linux/time.h",
+    "linux/ktime.h",
+    "linux/hrtimer.h",
+    "linux/timer.h",
+    "linux/workqueue.h",
+    "linux/interrupt.h",
+    "linux/irq.h",
+    "linux/signal.h",
+    "linux/errno.h",
+    "linux/ptrace.h",
+    "linux/perf_event.h",
+    "linux/bpf.h",
+    "linux/filter.h",
+    "linux/netdevice.h",
+    "linux/if_ether.h",
+    "linux/etherdevice.h",
+    "linux/icmp.h",
+    "linux/icmpv6.h",
+    "linux/if_arp.h",
+    "linux/if_vlan.h",
+    "linux/uio.h",
+    "linux/file.h",
+    "linux/fdtable.h",
+    "linux/stat.h",
+    "linux/fcntl.h",
+    "linux/types.h",
+    "linux/list.h",
+    "linux/mman.h",
+    "linux/page-flags.h",
+    "linux/gfp.h",
+    "linux/slab.h",
+    "linux/swap.h",
+    "linux/vmstat.h",
+    "linux/oom.h",
+    "linux/mmzone.h",
+    "linux/migrate.h",
+    "linux/compaction.h",
+    "linux/highmem.h",
+    "linux/rmap.h",
+    "linux/shmem_fs.h",
+    "linux/hugetlb.h",
+    "linux/futex.h",
+    "linux/pipe_fs_i.h",
+    "linux/eventpoll.h",
+    "linux/wait.h",
+    "linux/rwsem.h",
+    "linux/mutex.h",
+    "linux/spinlock.h",
+    "linux/cred.h",
+    "linux/binfmts.h",
+    "linux/elf.h",
+    "linux/module.h",
+    "linux/kprobes.h",
+    "linux/tty.h",
+    "linux/device.h",
+    "linux/pci.h",
+    "linux/nvme.h",
+    "linux/usb.h",
+    "linux/ata.h",
+    "linux/backing-dev.h",
+    "linux/writeback.h",
+    "linux/user_namespace.h",
+    "linux/pid_namespace.h",
+    "linux/ipc_namespace.h",
+    "linux/key.h",
+    "linux/security.h",
+    "linux/audit.h",
+    "linux/seccomp.h",
+    "linux/init_task.h",
+    "linux/io_uring_types.h",
+    "linux/vm_event_item.h",
+    "net/sock.h",
+    "net/tcp.h",
+    "net/udp.h",
+    "net/inet_sock.h",
+    "net/inet_connection_sock.h",
+    "net/tcp_states.h",
+    "net/ip.h",
+    "net/ipv6.h",
+    "net/route.h",
+    "net/net_namespace.h",
+    "net/icmp.h",
+    "net/sch_generic.h",
+    "net/af_unix.h",
+    "net/neighbour.h",
+    "net/xfrm.h",
+    "net/netlink.h",
+    "net/dst.h",
+    "scsi/scsi.h",
+    "scsi/scsi_cmnd.h",
+    "scsi/scsi_device.h",
+)
 
 # UAPI headers that cannot stand alone, or whose many constants no tracing script names.
 _SKIPPED_UAPI = re.compile(
-    r"(patchkey|coda|coda_psdev|zorro_ids|zorro|cec.*|videodev2|v4l2-.*|media.*|uvcvideo|sonypi|i2o-dev|omap3isp|rkisp1-config"
-    r"|ultrasound|soundcard|hdlc.*|atm.*|isdn.*|ivtv.*|matroxfb|meye|dvb.*|fd|gameport|hiddev|ipmi.*|isst_if|kfd_.*|ncp.*"
-    r"|phantom|pktcdvd|psp-sev|raw|serio|sonet|toshiba|uinput|wimax|x25|xilinx.*|gfs2_ondisk|nilfs2.*|sctp|tipc.*"
+    r"(patchkey|coda|coda_psdev|zorro_ids|zorro|cec.*|videodev2|v4l2-.*|media.*|uvcvideo|sonypi|i2o-dev|omap3isp"
+    r"|rkisp1-config|ultrasound|soundcard|hdlc.*|atm.*|isdn.*|ivtv.*|matroxfb|meye|dvb.*|fd|gameport|hiddev|ipmi.*|isst_if|kfd_.*"
+    r"|ncp.*|phantom|pktcdvd|psp-sev|raw|serio|sonet|toshiba|uinput|wimax|x25|xilinx.*|gfs2_ondisk|nilfs2.*|sctp|tipc.*"
     r"|switchtec.*|ublk.*|virtio_(gpu|snd|iommu|mem|crypto)|vduse|wireless|cxl.*|dlm.*|dm-.*|firewire.*|fpga.*)\.h"
 )
 
 # Include guards, configuration, and families of registers and device numbers.
 _SKIPPED_NAMES = re.compile(
     r"CONFIG_\w+|\w+_H_*|_[A-Z]\w*|[a-z_].*[a-z].*|__(KERNEL|ASM|ARCH|HAVE|UAPI|LINUX)\w*"
-    r"|(X86_FEATURE|X86_CR\d|ACPI|AE|APIC|APM|MSR|PCI|V4L2|VIDIOC|MDIO|FB|UART|PORT|MEDIA|HID|USB|ID|SYS|SCTLR|ESR|OP|MIDR|VERR"
-    r"|H[A-Z]*GT?[A-Z]*R?\d?|HFGx?TR|HCRX|TCR2?|EFI|PSCI|PMU|KVM_REG|KEY|BTN|K)_\w+"
+    r"|(X86_FEATURE|X86_CR\d|ACPI|AE|APIC|APM|MSR|PCI|V4L2|VIDIOC|MDIO|FB|UART|PORT|MEDIA|HID|USB|ID|SYS|SCTLR|ESR|OP"
+    r"|MIDR|VERR|H[A-Z]*GT?[A-Z]*R?\d?|HFGx?TR|HCRX|TCR2?|EFI|PSCI|PMU|KVM_REG|KEY|BTN|K)_\w+"
 )
 _DEFINITION = re.compile(r"#define (\w+) \S")
 
@@ -58,18 +158,24 @@ def list_headers(include: Path) -> list[str]:
 
 
 def kernel_flags(common: Path, flavour: Path, target: Target) -> list[str]:
-    """Return the options with which the kernel's headers are compiled; the paths are those of Debian's header packages."""
+    """Return the options that compile the kernel's headers, which lie in two directories of Debian's packages."""
     arch = f"arch/{target.linux}/include"
     directories = [
-        common / arch, flavour / arch / "generated", common / "include", flavour / "include",
-        common / arch / "uapi", flavour / arch / "generated/uapi", common / "include/uapi", flavour / "include/generated/uapi",
-    ]  # fmt: skip
-    first = [common / "include/linux" / name for name in ("compiler-version.h", "kconfig.h", "compiler_types.h")]
-    flags = ["-target", target.zig.replace("musl", "gnu"), "-nostdinc", "-std=gnu11", "-fshort-wchar", "-O1", "-w", "-ferror-limit=0"]
+        common / arch,
+        flavour / arch / "generated",
+        common / "include",
+        flavour / "include",
+        common / arch / "uapi",
+        flavour / arch / "generated/uapi",
+        common / "include/uapi",
+        flavour / "include/generated/uapi",
+    ]
+    triple = target.zig.replace("musl", "gnu")
+    flags = ["-target", triple, "-nostdinc", "-std=gnu11", "-fshort-wchar", "-O1", "-w", "-ferror-limit=0"]
     flags += ["-D__KERNEL__", "-DMODULE", "-DCC_USING_FENTRY", '-DKBUILD_MODNAME="pack"', '-DKBUILD_BASENAME="pack"']
     flags += [f"-I{directory}" for directory in directories]
-    for path in first:
-        flags += ["-include", str(path)]
+    for name in ("compiler-version.h", "kconfig.h", "compiler_types.h"):
+        flags += ["-include", str(common / "include" / "linux" / name)]
     return flags
 
 
@@ -105,11 +211,11 @@ class _Reader:
         signs = self._evaluate(names, lambda name: f"({name}) < 0")
         values = self._evaluate(names, lambda name: f"(long long)({name})")
         # Unsigned values of 64 bits come out negative.
-        return {name: value if sign else value % 2**64 for name, value, sign in zip(names, values, signs)}
+        return {name: value if sign else value % 2**64 for name, value, sign in zip(names, values, signs, strict=True)}
 
     def _macros(self, text: str) -> set[str]:
         source = self._write(text)
-        flags = [flag for flag in self._flags] if text else self._flags[:2] + ["-nostdinc"]
+        flags = self._flags if text else [*self._flags[:2], "-nostdinc"]
         listing = run_clang([*flags, "-E", "-dM", str(source)]).stdout
         return {match[1] for line in listing.splitlines() if (match := _DEFINITION.match(line))}
 

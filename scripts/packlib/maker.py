@@ -9,14 +9,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from vmlib.images import find_kernel_package, get_kernel, kernel_package_name
+from vmlib.machine import Request, run_guest
+from vmlib.packages import VmError, cache_root, log
+
 from btaot_tool.kernel.btf import read_btf
 from btaot_tool.kernel.formats import encode_tracepoints, parse_field
 from btaot_tool.kernel.packfile import PackData, PackIdentity, write_pack
 from btaot_tool.kernel.types import Tracepoint, TracepointField
 from btaot_tool.targets import TARGETS, Target
-from vmlib.images import find_kernel_package, get_kernel, kernel_package_name
-from vmlib.machine import Request, run_guest
-from vmlib.packages import VmError, cache_root, log
 
 from .constants import kernel_flags, list_headers, read_constants
 from .image import extract_btf

@@ -4,9 +4,9 @@
   vm fetch [--arch ARCH] [--kernel VERSION]     fill the cache (all guests if nothing is chosen)
   vm list                                       show the guests and what is cached
 
-A guest has no disk and no network: an initramfs holds busybox and the added files (in /t, which is the working directory
-and on PATH).  What the command prints goes to standard output and its status becomes that of vm.
-124: it took too long.  125: the guest died twice, or never reached the command.
+A guest has no disk and no network: an initramfs holds busybox and the added files (in /t, which is the working
+directory and on PATH).  What the command prints goes to standard output and its status becomes that of vm. 124: it
+took too long.  125: the guest died twice, or never reached the command.
 """
 
 from __future__ import annotations
@@ -37,18 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vm", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="vm", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="boot a guest and run a command in it")
     run.set_defaults(run=_run)
     run.add_argument("--arch", required=True, choices=ARCHES)
     run.add_argument("--kernel", required=True, metavar="VERSION", help="such as 6.12; see 'vm list'")
-    run.add_argument("--add", action="append", default=[], metavar="FILE[:PLACE]", help="put a file or directory into the guest")
+    run.add_argument(
+        "--add", action="append", default=[], metavar="FILE[:PLACE]", help="put a file or directory into the guest"
+    )
     run.add_argument("--mem", type=int, default=0, metavar="MB")
     run.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
     run.add_argument("--cpu", default="", help="QEMU's CPU model")
     run.add_argument("--timeout", type=float, default=120, metavar="SECONDS", help="120")
-    run.add_argument("--disk", type=int, default=0, metavar="MB", help="an empty NVMe disk, /dev/nvme0n1 (x86_64, aarch64)")
+    run.add_argument(
+        "--disk", type=int, default=0, metavar="MB", help="an empty NVMe disk, /dev/nvme0n1 (x86_64, aarch64)"
+    )
     run.add_argument("--append", default="", help="more of the kernel's command line")
     run.add_argument("--qemu-arg", action="append", default=[])
     run.add_argument("--time", action="store_true", help="say how long it took")
@@ -101,9 +107,7 @@ def _explain(outcome: Outcome, timeout: float) -> None:
 
 def _fetch(options: argparse.Namespace) -> int:
     wanted = [
-        guest
-        for guest in GUESTS
-        if options.arch in (None, guest.arch) and options.kernel in (None, guest.kernel)
+        guest for guest in GUESTS if options.arch in (None, guest.arch) and options.kernel in (None, guest.kernel)
     ]
     if not wanted and options.arch and options.kernel:
         wanted = [Guest(options.arch, options.kernel)]

@@ -99,8 +99,8 @@ _BACKPORTS = ("amd64", "arm64")
 def find_suites(arch: str, kernel: str) -> list[tuple[str, str]]:
     """Return Debian suites to look in, each with a pattern of the version that is wanted there.
 
-    Kernels newer than the last stable release are in its backports for two architectures.  That of sid is replaced by a newer one from
-    time to time: any of the same major version is taken.
+    Kernels newer than the last stable release are in its backports for two architectures.  That of sid is replaced by
+    a newer one from time to time: any of the same major version is taken.
     """
     if kernel in _SUITES:
         return [(_SUITES[kernel], kernel.replace(".", r"\."))]

@@ -1,7 +1,7 @@
 """Fetches Debian packages with apt, without touching the machine's own package state.
 
-Each (suite, architecture) has a private apt state in the cache; packages are downloaded, the wanted members are taken out,
-and the package is forgotten.
+Each (suite, architecture) has a private apt state in the cache; packages are downloaded, the wanted members are taken
+out, and the package is forgotten.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def find_mirror() -> str:
     for line in targets:
         if line.startswith("Debian ") and "security" not in line:
             return line.split()[1]
-    raise VmError("no Debian archive is known here: run 'apt-get update' first, or set BTAOT_VM_MIRROR to a Debian mirror")
+    raise VmError(
+        "no Debian archive is known here: run 'apt-get update' first, or set BTAOT_VM_MIRROR to a Debian mirror"
+    )
 
 
 class Archive:
@@ -95,7 +97,8 @@ class Archive:
         return files
 
     def extract(self, package: str, members: Sequence[str], destination: Path) -> None:
-        """Put the members of a package that match one of the patterns into a directory, flat, and note the package there."""
+        """Put the members of a package that match one of the patterns into a directory, flat, and note the package
+        there."""
         with tempfile.TemporaryDirectory(dir=cache_root()) as name:
             scratch = Path(name)
             [file] = self.download([package], scratch)

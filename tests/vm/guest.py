@@ -1,6 +1,7 @@
 """Runs many checks in one boot of a guest: ``run_guest(arch, kernel, files, commands)``.
 
-Booting takes seconds, a check milliseconds; so a test module boots a guest once (a module-scoped fixture) and looks at the results.
+Booting takes seconds, a check milliseconds; so a test module boots a guest once (a module-scoped fixture) and looks
+at the results.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from vmlib.machine import TIMED_OUT, Outcome, Request  # noqa: E402
 from vmlib.machine import run_guest as boot_guest  # noqa: E402
 from vmlib.packages import VmError  # noqa: E402
 
-# Each command's streams go to files and from there, coded, to the console: binary output survives and the streams stay apart.
+# Each command's streams go to files and from there, coded, to the console: binary output survives and the streams
+# stay apart.
 _RUNNER = """
 for script in /checks/*; do
   name=${script##*/}
@@ -75,9 +77,7 @@ def run_guest(
     checks = _write_checks({key: commands[name] for key, name in keys.items()})
     try:
         places["/checks"] = checks
-        request = Request(
-            arch, kernel, _RUNNER % command_timeout, places, timeout=timeout, cpus=cpus, append=append
-        )
+        request = Request(arch, kernel, _RUNNER % command_timeout, places, timeout=timeout, cpus=cpus, append=append)
         outcome = boot_guest(request)
     except VmError as error:
         _give_up(str(error))
