@@ -24,19 +24,21 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     """Compile a script; raises CompileError with everything that is wrong with it."""
     from .bpf.object import read_object
     from .codegen import generate
+    from .imports import merge_imports
     from .payload.assemble import assemble
     from .sema.program import check_program
     from .syntax import parse
 
     diags = Diagnostics()
     program = parse(source, diags)  # text -> syntax tree
+    dependencies = merge_imports(program, source, options, diags)  # -> one tree of all imported scripts
     kernel = _kernel(options, diags)
     checked = check_program(program, kernel, kernel, options, diags)  # -> checked, typed tree
     generated = generate(checked, options, diags)  # -> LLVM IR -> BPF object
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations
     meta, text = assemble(checked, generated, obj, source.name)  # -> payload
-    return CompileResult(meta, text, diags.items)
+    return CompileResult(meta, text, diags.items, dependencies)
 
 
 def _kernel(options: Options, diags: Diagnostics) -> Kernel:
