@@ -12,6 +12,40 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+#: A compiler that does what the script says: a worker with this on its path has it instead of the real one.
+STAND_IN = """
+import os, sys, types
+from dataclasses import dataclass, field
+
+module = types.ModuleType("btaot_tool.compiler")
+
+@dataclass
+class Result:
+    meta: bytes
+    text: bytes
+    diagnostics: list = field(default_factory=list)
+    dependencies: list = field(default_factory=list)
+
+def compile_script(source, options):
+    from btaot_tool.diagnostics import CompileError, Diagnostic, Severity, Span
+    if source.text == "die":
+        os.write(2, b"LLVM ERROR: Cannot select: intrinsic\\n")
+        os._exit(1)
+    if source.text == "abort":
+        os.abort()
+    if source.text == "raise":
+        raise KeyError("what")
+    if source.text == "wrong":
+        raise CompileError([Diagnostic(Severity.ERROR, "no", Span(source, 1, 1, 1, 6), "yes", "code")])
+    if source.text == "print":
+        print("noise on standard output")
+    meta = source.text + options.signature() if "PAYLOAD" in os.environ else str(os.getpid())
+    return Result(meta.encode(), b"text" * 2, [], [source.name])
+
+module.compile_script = compile_script
+sys.modules["btaot_tool.compiler"] = module
+"""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs root when there is no root: the run group then has nothing that ran, and CI says so."""
@@ -40,4 +74,12 @@ def plain_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for target in TARGETS.values():
         argv = [*zig_command(), "cc", "-target", target.zig, "-static", "-Os", "-s", str(source)]
         subprocess.run([*argv, "-o", str(folder / target.name)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stand_in_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory for PYTHONPATH: workers then have the stand-in for the compiler."""
+    folder = tmp_path_factory.mktemp("stand-in")
+    (folder / "sitecustomize.py").write_text(STAND_IN)
     return folder

@@ -86,7 +86,7 @@ def test_reading_imports_no_heavy_library(project: Project) -> None:
 
 @pytest.mark.parametrize("duplicate", [0, 1])
 def test_variant_directory(project: Project, duplicate: int) -> None:
-    project.write(src__probe_bt=f'import "lib/common.bt"\n{HELLO}', src__lib__common_bt="")
+    project.write(src__probe_bt=f'import "lib/common.bt";\n{HELLO}', src__lib__common_bt="")
     project.put("src/SConscript", "Import('env')\nenv.BtAot('probe.bt')\n")
     project.sconstruct(f"SConscript('src/SConscript', exports='env', variant_dir='out', duplicate={duplicate})")
     assert project.built() == {"out/probe"}

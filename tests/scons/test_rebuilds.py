@@ -1,4 +1,7 @@
-"""A build is done again when, and only when, something that it depends on changed."""
+"""A build is done again when, and only when, something that it depends on changed.
+
+What a script means does not matter here, so a stand-in for the compiler reads none of the scripts.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,15 @@ PACKS = Path(__file__).resolve().parents[2] / "btaot_tool" / "kernel" / "packs"
 
 
 @pytest.fixture
-def two(project: Project) -> Project:
+def two(project: Project, stand_in_compiler: Path) -> Project:
     """Return a project of two scripts that is up to date; ``a`` imports and includes."""
+    project.env.update(PYTHONPATH=str(stand_in_compiler), PAYLOAD="1")
     project.write(
-        a_bt=f'#include "inc/a.h"\nimport "lib/one.bt"\nimport "more"\n{HELLO}',
+        a_bt=f'#include "inc/a.h"\nimport "lib/one.bt";\nimport "more";\n{HELLO}',
         b_bt=HELLO,
         inc__a_h='#include "deep.h"\n',
         inc__deep_h="#define DEEP 1\n",
-        lib__one_bt='import "two.bt"\n',
+        lib__one_bt='import "two.bt";\n',
         lib__two_bt="",
         more__x_bt="",
     )
@@ -56,7 +60,7 @@ def test_a_file_that_is_not_read(two: Project) -> None:
 
 def test_flags(two: Project) -> None:
     assert two.built("flags=--unsafe") == {"a", "b"}
-    assert two.built("flags=--unsafe -w") == {"a", "b"} - {"a", "b"}
+    assert two.built("flags=--unsafe -w") == set(), "-w changes what is printed, not what is built"
 
 
 def test_stub(two: Project) -> None:
@@ -82,7 +86,7 @@ def test_compiler_version(two: Project) -> None:
 
 
 def test_search_path(project: Project) -> None:
-    project.write(a_bt=f'import "common.bt"\n{HELLO}', lib__common_bt="")
+    project.write(a_bt=f'import "common.bt";\n{HELLO}', lib__common_bt="")
     project.sconstruct("env.BtAot('a.bt', BTAOTPATH=['lib'])")
     assert project.built() == {"a"}
     project.write(lib__common_bt="// changed\n")

@@ -14,44 +14,10 @@ from btaot_tool.options import Options
 from btaot_tool.worker.client import WorkerPool
 from btaot_tool.worker.protocol import decode_diagnostics, encode_diagnostics, read_frame, write_frame
 
-#: A compiler that does what the script says: a worker imports it instead of the real one.
-STAND_IN = """
-import os, sys, types
-from dataclasses import dataclass, field
-
-module = types.ModuleType("btaot_tool.compiler")
-
-@dataclass
-class Result:
-    meta: bytes
-    text: bytes
-    diagnostics: list = field(default_factory=list)
-    dependencies: list = field(default_factory=list)
-
-def compile_script(source, options):
-    from btaot_tool.diagnostics import CompileError, Diagnostic, Severity, Span
-    if source.text == "die":
-        os.write(2, b"LLVM ERROR: Cannot select: intrinsic\\n")
-        os._exit(1)
-    if source.text == "abort":
-        os.abort()
-    if source.text == "raise":
-        raise KeyError("what")
-    if source.text == "wrong":
-        raise CompileError([Diagnostic(Severity.ERROR, "no", Span(source, 1, 1, 1, 6), "yes", "code")])
-    if source.text == "print":
-        print("noise on standard output")
-    return Result(str(os.getpid()).encode(), b"text" * 2, [], [source.name])
-
-module.compile_script = compile_script
-sys.modules["btaot_tool.compiler"] = module
-"""
-
 
 @pytest.fixture
-def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerPool:
-    (tmp_path / "sitecustomize.py").write_text(STAND_IN)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+def pool(stand_in_compiler: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerPool:
+    monkeypatch.setenv("PYTHONPATH", str(stand_in_compiler))
     return WorkerPool()
 
 
