@@ -3,6 +3,7 @@
  * Role: bpftrace prints what glibc's strerror() says; musl, which we are linked with, has the same text for
  * most errors.  This table holds those that differ. */
 #include <errno.h>
+#include <limits.h>
 
 #include "output_internal.h"
 
@@ -31,7 +32,7 @@ void strerror_text(struct textbuf *b, int error)
 	const char *text;
 
 	if (error < 0)
-		error = -error;
+		error = error == INT_MIN ? INT_MAX : -error;
 	for (size_t i = 0; i < ARRAY_SIZE(glibc_texts); i++) {
 		if (glibc_texts[i].code == error) {
 			text_str(b, glibc_texts[i].text);
