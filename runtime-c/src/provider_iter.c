@@ -75,6 +75,8 @@ static int attach_iter(struct env *env, struct instance *inst, uint64_t cookie)
 	int fd = pid > 0 && !strncmp(inst->func, "task", 4) ? link_process(inst->prog_fd, pid) : bpf_link_new(&link);
 
 	(void)cookie;
+	if (pid > 0 && (fd == -EINVAL || fd == -E2BIG))
+		return attach_explain(env, fd, "%s: this kernel cannot limit an iterator to one process (6.1 can)", inst->name);
 	if (fd < 0)
 		return fd;
 	instance_add_fd(inst, fd);
