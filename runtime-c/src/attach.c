@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,8 +127,7 @@ int attach_explain(struct env *env, int ret, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&host->why, fmt, ap) < 0)
-		host->why = NULL;
+	host->why = arena_vprintf(fmt, ap);
 	va_end(ap);
 	return ret;
 }
@@ -140,7 +138,7 @@ static void __attribute__((format(printf, 2, 3))) report(struct env *env, const 
 	char text[1024];
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	str_vprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (env->cfg.missing_probes == MISSING_ERROR)
 		err("%s", text);
@@ -156,7 +154,6 @@ static bool report_why(struct env *env)
 
 	if (known)
 		report(env, "%s", host->why);
-	free(host->why);
 	host->why = NULL;
 	return known;
 }
@@ -349,7 +346,6 @@ static int attach_range(struct env *env, uint32_t first, uint32_t end)
 	ret = provider->attach(env, inst, first);
 	if (ret < 0 && is_refused_match(env, inst, ret)) {
 		inst->missing = true;
-		free(env->host->why);
 		env->host->why = NULL;
 		return 0;
 	}

@@ -10,15 +10,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "host.h"
+#include "path_glob.h"
 #include "util.h"
 
 static const char *const library_dirs[] = {
@@ -78,11 +77,11 @@ static const char *root_of(pid_t pid, char buf[64])
 	buf[0] = 0;
 	if (pid <= 0)
 		return buf;
-	snprintf(buf, 64, "/proc/%d/ns/mnt", pid);
+	str_printf(buf, 64, "/proc/%d/ns/mnt", pid);
 	if (stat("/proc/self/ns/mnt", &ours) || stat(buf, &theirs) || (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev))
 		buf[0] = 0;
 	else
-		snprintf(buf, 64, "/proc/%d/root", pid);
+		str_printf(buf, 64, "/proc/%d/root", pid);
 	return buf;
 }
 
@@ -92,54 +91,62 @@ static int offer(const char *root, const char *path, int (*found)(void *arg, con
 	char full[PATH_MAX];
 
 	if (*root && strncmp(path, root, strlen(root)))
-		snprintf(full, sizeof(full), "%s%s%s", root, *path == '/' ? "" : "/", path);
+		str_printf(full, sizeof(full), "%s%s%s", root, *path == '/' ? "" : "/", path);
 	else
-		snprintf(full, sizeof(full), "%s", path);
+		str_printf(full, sizeof(full), "%s", path);
 	return is_binary(full) ? found(arg, full) : 0;
+}
+
+struct offering {
+	const char *root;
+	int (*found)(void *arg, const char *path);
+	void *arg;
+};
+
+static int offer_match(void *arg, const char *path)
+{
+	const struct offering *o = arg;
+
+	return offer(o->root, path, o->found, o->arg);
 }
 
 static int offer_pattern(const char *root, const char *pattern, int (*found)(void *arg, const char *path), void *arg)
 {
+	struct offering o = { root, found, arg };
 	char full[PATH_MAX];
-	glob_t matches;
-	int ret = 0;
 
 	if (!strpbrk(pattern, "*?["))
 		return offer(root, pattern, found, arg);
-	snprintf(full, sizeof(full), "%s%s%s", root, *root && *pattern != '/' ? "/" : "", pattern);
-	if (glob(full, 0, NULL, &matches))
+	str_printf(full, sizeof(full), "%s%s%s", root, *root && *pattern != '/' ? "/" : "", pattern);
+	return path_glob(full, offer_match, &o);
+}
+
+static int take_native(void *arg, const char *path)
+{
+	if (!is_native(path))
 		return 0;
-	for (size_t i = 0; i < matches.gl_pathc && !ret; i++)
-		ret = offer(root, matches.gl_pathv[i], found, arg);
-	globfree(&matches);
-	return ret;
+	memcpy(arg, path, strlen(path) + 1);
+	return 1;
 }
 
 static const char *find_library(const char *root, const char *name, char path[PATH_MAX])
 {
+	char pattern[PATH_MAX], *cache;
 	const char *hit = NULL;
-	char *cache;
 	ssize_t size;
-	glob_t matches;
 
-	snprintf(path, PATH_MAX, "%s/etc/ld.so.cache", root);
+	str_printf(path, PATH_MAX, "%s/etc/ld.so.cache", root);
 	size = host_read_file(AT_FDCWD, path, &cache);
 	if (size >= 0) {
 		hit = ld_cache_find(cache, (size_t)size, name, *root ? is_any : is_native);
 		if (hit)
-			snprintf(path, PATH_MAX, "%s", hit);
+			str_printf(path, PATH_MAX, "%s", hit);
 		free(cache);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(library_dirs) && !hit; i++) {
-		snprintf(path, PATH_MAX, "%s%s/%s.so*", root, library_dirs[i], name);
-		if (strstr(name, ".so"))
-			snprintf(path, PATH_MAX, "%s%s/%s*", root, library_dirs[i], name);
-		if (glob(path, 0, NULL, &matches))
-			continue;
-		for (size_t k = 0; k < matches.gl_pathc && !hit; k++)
-			if (is_native(matches.gl_pathv[k]))
-				hit = memmove(path, matches.gl_pathv[k], strlen(matches.gl_pathv[k]) + 1);
-		globfree(&matches);
+		str_printf(pattern, sizeof(pattern), "%s%s/%s%s", root, library_dirs[i], name, strstr(name, ".so") ? "*" : ".so*");
+		if (path_glob(pattern, take_native, path))
+			hit = path;
 	}
 	return hit ? path : NULL;
 }
@@ -153,7 +160,7 @@ static char *search_path(const char *root, pid_t pid)
 
 	if (!*root)
 		return strdup(own ? own : "");
-	snprintf(name, sizeof(name), "/proc/%d/environ", pid);
+	str_printf(name, sizeof(name), "/proc/%d/environ", pid);
 	size = host_read_file(AT_FDCWD, name, &data);
 	if (size < 0)
 		return strdup("");
@@ -173,7 +180,7 @@ static int search_in_path(const char *root, const char *target, pid_t pid,
 	if (!dirs)
 		return -ENOMEM;
 	for (dir = strtok_r(dirs, ":", &save); dir && !ret; dir = strtok_r(NULL, ":", &save)) {
-		snprintf(path, sizeof(path), "%s/%s", dir, target);
+		str_printf(path, sizeof(path), "%s/%s", dir, target);
 		ret = offer_pattern(root, path, found, arg);
 	}
 	free(dirs);
@@ -187,7 +194,7 @@ static int mapped_files(const char *root, pid_t pid, int (*found)(void *arg, con
 	ssize_t size;
 	int ret = 0;
 
-	snprintf(name, sizeof(name), "/proc/%d/maps", pid);
+	str_printf(name, sizeof(name), "/proc/%d/maps", pid);
 	size = host_read_file(AT_FDCWD, name, &maps);
 	if (size < 0)
 		return (int)size;
@@ -195,7 +202,7 @@ static int mapped_files(const char *root, pid_t pid, int (*found)(void *arg, con
 		path = strchr(line, '/');
 		if (!path || !strchr(line, ' ') || strchr(line, ' ')[3] != 'x' || !strcmp(path, last))
 			continue;
-		snprintf(last, sizeof(last), "%s", path);
+		str_printf(last, sizeof(last), "%s", path);
 		ret = offer(root, path, found, arg);
 	}
 	free(maps);
@@ -210,7 +217,7 @@ int binaries_find(const char *target, pid_t pid, int (*found)(void *arg, const c
 	int ret;
 
 	if (pid > 0 && !*target) {
-		snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+		str_printf(link, sizeof(link), "/proc/%d/exe", pid);
 		n = readlink(link, path, sizeof(path) - 1);
 		if (n < 0)
 			return -errno;

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -156,7 +155,7 @@ static int module_find(struct env *env, const char *module, const char *name, st
 	ssize_t size;
 	int ret = -ESRCH;
 
-	if (strchr(module, '/') || snprintf(path, sizeof(path), "/sys/kernel/btf/%s", module) >= (int)sizeof(path))
+	if (strchr(module, '/') || str_printf(path, sizeof(path), "/sys/kernel/btf/%s", module) >= (int)sizeof(path))
 		return -ESRCH;
 	size = host_read_file(AT_FDCWD, path, &data);
 	if (size < 0)

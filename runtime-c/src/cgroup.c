@@ -3,7 +3,6 @@
  * Role: the id is the inode of the cgroup's directory, which is searched below the mount points of
  * /proc/mounts.  Text: "unified:/path" for cgroup v2, "memory:/path" for v1, joined with commas, v2 first. */
 #include <dirent.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "output_internal.h"
@@ -53,24 +52,36 @@ static void put_hierarchy(struct textbuf *b, const char *root, const char *name,
 	*any = true;
 }
 
+struct search {
+	struct textbuf *out;
+	uint64_t id;
+	const char *filter;
+	bool v2, *any;
+};
+
+/* device root type options ... */
+static int mount_visit(void *arg, char *line)
+{
+	struct search *s = arg;
+	char *root = strchr(line, ' '), *type = root ? strchr(root + 1, ' ') : NULL;
+	const char *name;
+
+	if (!type)
+		return 0;
+	*type++ = '\0';
+	type[strcspn(type, " ")] = '\0';
+	if (strcmp(type, s->v2 ? "cgroup2" : "cgroup"))
+		return 0;
+	name = s->v2 ? "unified" : strrchr(root + 1, '/');
+	name = !name ? root + 1 : *name == '/' ? name + 1 : name;
+	if (!*s->filter || glob_match(s->filter, name))
+		put_hierarchy(s->out, root + 1, name, s->id, s->any);
+	return 0;
+}
+
 static void put_version(struct textbuf *b, uint64_t id, const char *filter, bool v2, bool *any)
 {
-	FILE *mounts = fopen("/proc/mounts", "re");
-	char line[PATH_SIZE], root[PATH_SIZE], type[32];
-
-	if (!mounts)
-		return;
-	while (fgets(line, sizeof(line), mounts)) {
-		const char *name;
-
-		if (sscanf(line, "%*s %4095s %31s", root, type) != 2 || strcmp(type, v2 ? "cgroup2" : "cgroup"))
-			continue;
-		name = strrchr(root, '/');
-		name = v2 ? "unified" : name ? name + 1 : root;
-		if (!*filter || glob_match(filter, name))
-			put_hierarchy(b, root, name, id, any);
-	}
-	fclose(mounts);
+	file_lines("/proc/mounts", mount_visit, &(struct search){b, id, filter, v2, any});
 }
 
 void cgroup_text(struct textbuf *b, uint64_t id, const char *filter)

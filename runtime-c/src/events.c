@@ -8,7 +8,6 @@
 #include "events.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,7 +49,7 @@ static unsigned long ringbuf_bytes(int fd)
 {
 	char text[512], path[64], *at;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	str_printf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	if (read_file(path, text, sizeof(text)) <= 0 || !(at = strstr(text, "max_entries:")))
 		return 0;
 	return strtoul(at + 12, NULL, 10);

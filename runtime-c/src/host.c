@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -130,10 +129,10 @@ int host_probe_pmu(struct env *env, bool user, int *retbit)
 	int n;
 
 	if (!*type) {
-		snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/type", name);
+		str_printf(path, sizeof(path), "/sys/bus/event_source/devices/%s/type", name);
 		n = host_read_text(AT_FDCWD, path, text, sizeof(text));
 		*type = n > 0 ? atoi(text) : n < 0 ? n : -EINVAL;
-		snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/format/retprobe", name);
+		str_printf(path, sizeof(path), "/sys/bus/event_source/devices/%s/format/retprobe", name);
 		n = host_read_text(AT_FDCWD, path, text, sizeof(text));
 		*bit = n > 7 && !strncmp(text, "config:", 7) ? atoi(text + 7) : 0;
 	}

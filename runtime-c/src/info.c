@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -33,15 +32,14 @@ int info_print(struct env *env)
 	struct utsname host;
 
 	uname(&host);
-	printf("System\n  OS: %s %s %s\n  Arch: %s\n  CPUs: %u\n  BTF: %s\n\n", host.sysname, host.release, host.version,
+	say("System\n  OS: %s %s %s\n  Arch: %s\n  CPUs: %u\n  BTF: %s\n\n", host.sysname, host.release, host.version,
 	       host.machine, env->cpu_count, access("/sys/kernel/btf/vmlinux", R_OK) ? "no" : "yes");
-	printf("Script\n  Name: %s\n  Compiler: btaot %s\n  Programs: %u, %u instructions\n", payload_str(p, p->header->script),
+	say("Script\n  Name: %s\n  Compiler: btaot %s\n  Programs: %u, %u instructions\n", payload_str(p, p->header->script),
 	       payload_str(p, p->header->compiler), p->program_count, p->insn_count);
 	for (uint32_t i = 0; i < p->attach_count; i++)
-		printf("  Probe: %s\n", payload_str(p, p->attaches[i].text));
-	printf("\nKernel\n");
+		say("  Probe: %s\n", payload_str(p, p->attaches[i].text));
+	say("\nKernel\n");
 	for (uint32_t i = 0; i < BTAOT_FEATURE_LIMIT; i++)
-		printf("  %s: %s\n", names[i] ? names[i] : "(new feature)", feature_has(env, i, type_for(i), 0) ? "yes" : "no");
-	fflush(stdout);
+		say("  %s: %s\n", names[i] ? names[i] : "(new feature)", feature_has(env, i, type_for(i), 0) ? "yes" : "no");
 	return 0;
 }

@@ -145,7 +145,7 @@ int kernel_functions_find(struct env *env, const char *module, const char *patte
 		return ret;
 	}
 	if (s.count)
-		qsort(s.list, s.count, sizeof(*s.list), compare_functions);
+		items_sort(s.list, s.count, sizeof(*s.list), compare_functions);
 	for (i = 0; i < s.count; i++)
 		if (!kept || compare_functions(&s.list[kept - 1], &s.list[i]))
 			s.list[kept++] = s.list[i];

@@ -89,7 +89,7 @@ static size_t entry_count(const struct ksyms_table *t)
 void ksyms_table_sort(struct ksyms_table *t)
 {
 	if (t->entries.len)
-		qsort(t->entries.data, entry_count(t), sizeof(struct entry), compare_entries);
+		items_sort(t->entries.data, entry_count(t), sizeof(struct entry), compare_entries);
 }
 
 static void read_lines(struct ksyms_table *t, int fd)

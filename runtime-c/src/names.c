@@ -4,7 +4,7 @@
  * NSS is never used: user names come from /etc/passwd, as bpftrace reads them. */
 #include <arpa/inet.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "output_internal.h"
 
@@ -22,21 +22,27 @@ void mac_text(struct textbuf *b, const uint8_t *p)
 	text_printf(b, "%02X:%02X:%02X:%02X:%02X:%02X", p[0], p[1], p[2], p[3], p[4], p[5]);
 }
 
+struct user_wanted {
+	uint32_t uid;
+	struct textbuf *out;
+};
+
+/* name:password:uid:... */
+static int passwd_visit(void *arg, char *line)
+{
+	struct user_wanted *w = arg;
+	char *password = strchr(line, ':'), *uid = password ? strchr(password + 1, ':') : NULL, *end;
+
+	if (!uid || strtoul(uid + 1, &end, 10) != w->uid || *end != ':')
+		return 0;
+	*password = '\0';
+	text_str(w->out, line);
+	return 1;
+}
+
 void username_text(struct textbuf *b, uint32_t uid)
 {
-	FILE *f = fopen("/etc/passwd", "re");
-	char line[1024], name[256];
-	unsigned id;
-
-	if (!f)
-		return;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%255[^:]:%*[^:]:%u:", name, &id) == 2 && id == uid) {
-			text_str(b, name);
-			break;
-		}
-	}
-	fclose(f);
+	file_lines("/etc/passwd", passwd_visit, &(struct user_wanted){uid, b});
 }
 
 void signal_text(struct textbuf *b, int sig)

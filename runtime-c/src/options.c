@@ -5,7 +5,6 @@
 #include "options.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -164,18 +163,18 @@ static const char *const param_types[BTAOT_PARAM_TYPE_LIMIT] = {
 static void print_params(const struct payload *p)
 {
 	if (p->param_count)
-		printf("\nOPTIONS OF THE SCRIPT (behind --):\n");
+		say("\nOPTIONS OF THE SCRIPT (behind --):\n");
 	for (uint32_t i = 0; i < p->param_count; i++) {
 		const char *fallback = payload_str(p, p->params[i].default_text);
 		char head[128];
 
-		snprintf(head, sizeof(head), "--%s%s", payload_str(p, p->params[i].name), param_types[p->params[i].type]);
-		printf("    %-20s %s", head, payload_str(p, p->params[i].help));
+		str_printf(head, sizeof(head), "--%s%s", payload_str(p, p->params[i].name), param_types[p->params[i].type]);
+		say("    %-20s %s", head, payload_str(p, p->params[i].help));
 		if (p->params[i].type == BTAOT_PARAM_TYPE_INT)
-			printf(" (default %lld)", (long long)p->params[i].default_int);
+			say(" (default %lld)", (long long)p->params[i].default_int);
 		else if (*fallback)
-			printf(" (default '%s')", fallback);
-		printf("\n");
+			say(" (default '%s')", fallback);
+		say("\n");
 	}
 }
 
@@ -184,29 +183,27 @@ static int set_help(struct env *env, const char *value)
 	const struct payload *p = &env->payload;
 
 	(void)value;
-	printf("%s - bpftrace script, compiled by btaot %s\n\nUSAGE:\n    %s [options] [parameters]", payload_str(p, p->header->script),
+	say("%s - bpftrace script, compiled by btaot %s\n\nUSAGE:\n    %s [options] [parameters]", payload_str(p, p->header->script),
 	       payload_str(p, p->header->compiler), env->program);
-	printf(p->param_count ? " [-- script options]\n\nOPTIONS:\n" : "\n\nOPTIONS:\n");
+	say(p->param_count ? " [-- script options]\n\nOPTIONS:\n" : "\n\nOPTIONS:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char head[64], letter[3] = { '-', rows[i].letter, 0 };
 
 		if (!rows[i].help)
 			continue;
-		snprintf(head, sizeof(head), "%s%s%s%s%s%s", rows[i].letter ? letter : "", rows[i].letter && rows[i].name ? ", " : "",
+		str_printf(head, sizeof(head), "%s%s%s%s%s%s", rows[i].letter ? letter : "", rows[i].letter && rows[i].name ? ", " : "",
 			 rows[i].name ? "--" : "", rows[i].name ? rows[i].name : "", rows[i].value ? " " : "",
 			 rows[i].value ? rows[i].value : "");
-		printf("    %-20s %s\n", head, rows[i].help);
+		say("    %-20s %s\n", head, rows[i].help);
 	}
 	print_params(p);
-	fflush(stdout);
 	return 1;
 }
 
 static int set_version(struct env *env, const char *value)
 {
 	(void)value;
-	printf("btaot %s\n", payload_str(&env->payload, env->payload.header->compiler));
-	fflush(stdout);
+	say("btaot %s\n", payload_str(&env->payload, env->payload.header->compiler));
 	return 1;
 }
 
@@ -221,12 +218,12 @@ static int unknown_param(const struct env *env, const char *name, size_t length)
 
 	if (!help)
 		err("unexpected program command line options: --%.*s", (int)length, name);
-	n = (size_t)snprintf(hint, sizeof(hint), "%s", p->param_count ? "expected program options:" :
+	n = (size_t)str_printf(hint, sizeof(hint), "%s", p->param_count ? "expected program options:" :
 			     "no custom program options defined.");
 	for (uint32_t i = 0; i < p->param_count && n < sizeof(hint); i++) {
 		const char *text = payload_str(p, p->params[i].help);
 
-		n += (size_t)snprintf(hint + n, sizeof(hint) - n, "%s--%s%s%s", help ? "\n" : i ? ", " : " ",
+		n += (size_t)str_printf(hint + n, sizeof(hint) - n, "%s--%s%s%s", help ? "\n" : i ? ", " : " ",
 				      payload_str(p, p->params[i].name), help && *text ? ": " : "", help ? text : "");
 	}
 	note("HINT: %s", hint);

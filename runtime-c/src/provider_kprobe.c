@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +36,7 @@ static int check_module(struct env *env, const struct btaot_attach *at)
 
 	if (is_kernel(module) || is_pattern(module))
 		return 0;
-	if (snprintf(path, sizeof(path), "/sys/module/%s/initstate", module) < (int)sizeof(path) &&
+	if (str_printf(path, sizeof(path), "/sys/module/%s/initstate", module) < (int)sizeof(path) &&
 	    host_read_text(AT_FDCWD, path, text, sizeof(text)) >= 0)
 		return 0;
 	return attach_explain(env, -ENOENT, "specified module %s in probe %s is not loaded.", module,

@@ -122,7 +122,7 @@ static int add_by_name(struct expansion *x)
 
 	if (ret < 0)
 		return ret;
-	qsort(x->matches, x->count, sizeof(*x->matches), compare_matches);
+	items_sort(x->matches, x->count, sizeof(*x->matches), compare_matches);
 	for (m = x->matches; m < x->matches + x->count; m++) {
 		if (m > x->matches && !strcmp(m->name, m[-1].name))
 			continue;  /* in .dynsym and in .symtab */

@@ -101,7 +101,7 @@ static int expand_file(void *arg, const char *path)
 	if (ret < 0)
 		return ret;
 	if (x->count)
-		qsort(x->notes, x->count, sizeof(*x->notes), compare_notes);
+		items_sort(x->notes, x->count, sizeof(*x->notes), compare_notes);
 	for (size_t i = 0; i < x->count; i++)
 		add_note(x, &x->notes[i], i && !strcmp(x->notes[i].provider, x->notes[i - 1].provider) &&
 			 !strcmp(x->notes[i].name, x->notes[i - 1].name));

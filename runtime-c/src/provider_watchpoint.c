@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/hw_breakpoint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@
 #include "host.h"
 #include "perf.h"
 #include "providers.h"
+#include "util.h"
 
 static int set_breakpoint(struct env *env, const struct instance *inst, struct perf_event_attr *attr)
 {
@@ -40,7 +40,7 @@ static int attach_threads(struct env *env, struct instance *inst, struct perf_ev
 	DIR *dir;
 	int fd, ret = -ESRCH;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	str_printf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	if (!dir)
 		return -errno;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,28 +72,36 @@ static int ask_kernel(const char *name, uint64_t *address)
 	return ret ? -EIO : (int)result == -ENOENT ? -ENOENT : result ? -EIO : 0;
 }
 
-/* Look through /proc/kallsyms: "ffffffff81000000 T name [module]". */
+struct wanted_address {
+	const char *name;
+	uint64_t address;
+};
+
+/* "ffffffff81000000 T name [module]", with a tab before the module */
+static int kallsyms_visit(void *arg, char *line)
+{
+	struct wanted_address *w = arg;
+	char *end;
+	uint64_t address = strtoull(line, &end, 16);
+
+	if (*end != ' ' || !end[1] || end[2] != ' ')
+		return 0;
+	end[3 + strcspn(end + 3, "\t ")] = '\0';
+	if (strcmp(end + 3, w->name))
+		return 0;
+	w->address = address;
+	return 1;
+}
+
 static int scan_kallsyms(const char *name, uint64_t *address)
 {
-	char line[1024];
-	size_t length = strlen(name);
-	FILE *f = fopen("/proc/kallsyms", "re");
-	int ret = -ENOENT;
+	struct wanted_address w = { name, 0 };
+	int ret = file_lines("/proc/kallsyms", kallsyms_visit, &w);
 
-	if (!f)
-		return -errno;
-	while (ret && fgets(line, sizeof(line), f)) {
-		char *end, *symbol;
-		uint64_t value = strtoull(line, &end, 16);
-
-		symbol = *end == ' ' && end[1] && end[2] == ' ' ? end + 3 : NULL;
-		if (!symbol || strncmp(symbol, name, length) || !strchr(" \t\n", symbol[length]))
-			continue;
-		*address = value;
-		ret = value ? 0 : -EPERM;  /* zeros are shown to those who may not see addresses */
-	}
-	fclose(f);
-	return ret;
+	*address = w.address;
+	if (ret == 1)
+		return w.address ? 0 : -EPERM;  /* zeros are shown to those who may not see addresses */
+	return ret ? ret : -ENOENT;
 }
 
 static int kernel_address(struct env *env, const struct btaot_symbol *s, uint64_t *value)

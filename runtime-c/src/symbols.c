@@ -54,7 +54,7 @@ const char *symbol_place(const struct env *env, const struct btaot_symbol *s)
 {
 	static char buf[256];
 
-	snprintf(buf, sizeof(buf), "%s:%u:%u", payload_str(&env->payload, env->payload.header->script), s->line, s->column);
+	str_printf(buf, sizeof(buf), "%s:%u:%u", payload_str(&env->payload, env->payload.header->script), s->line, s->column);
 	return buf;
 }
 

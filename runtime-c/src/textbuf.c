@@ -5,7 +5,6 @@
 #include "textbuf.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -112,12 +111,12 @@ void text_printf(struct textbuf *b, const char *fmt, ...)
 	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(NULL, 0, fmt, args);
+	n = str_vprintf(NULL, 0, fmt, args);
 	va_end(args);
 	if (n <= 0)
 		return;
 	va_start(args, fmt);
-	vsnprintf(text_room(b, (size_t)n + 1), (size_t)n + 1, fmt, args);
+	str_vprintf(text_room(b, (size_t)n + 1), (size_t)n + 1, fmt, args);
 	va_end(args);
 	b->len += (size_t)n;
 }

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -75,7 +74,7 @@ static bool event_path(char *path, size_t size, const char *category, const char
 {
 	if (!*category || !*event || strchr(category, '/') || strchr(event, '/') || *category == '.' || *event == '.')
 		return false;
-	return (size_t)snprintf(path, size, "events/%s/%s/%s", category, event, file) < size;
+	return (size_t)str_printf(path, size, "events/%s/%s/%s", category, event, file) < size;
 }
 
 int tracefs_event_id(struct env *env, const char *category, const char *event)
@@ -143,7 +142,7 @@ static ssize_t list_matching(int dir, const char *path, const char *pattern, cha
 			count++;
 	}
 	closedir(stream);
-	qsort(list, count, sizeof(*list), compare_names);
+	items_sort(list, count, sizeof(*list), compare_names);
 	*names = list;
 	return (ssize_t)count;
 }
@@ -162,7 +161,7 @@ static int visit_category(int dir, const char *category, const char *event,
 	ssize_t count, i;
 	int ret = 0;
 
-	snprintf(path, sizeof(path), "events/%s", category);
+	str_printf(path, sizeof(path), "events/%s", category);
 	count = list_matching(dir, path, event, &events);
 	if (count < 0)
 		return 0;  /* a module went away while we looked */

@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,8 +26,8 @@ static void message(const char *kind, const char *fmt, va_list ap) __attribute__
 static void message(const char *kind, const char *fmt, va_list ap)
 {
 	char line[4096];
-	int head = snprintf(line, sizeof(line), "%s", kind);
-	int body = vsnprintf(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
+	int head = str_printf(line, sizeof(line), "%s", kind);
+	int body = str_vprintf(line + head, sizeof(line) - (size_t)head - 1, fmt, ap);
 	size_t room = sizeof(line) - (size_t)head - 2;
 	size_t len = (size_t)head + (body < 0 ? 0 : (size_t)body > room ? room : (size_t)body);
 
@@ -125,23 +123,74 @@ char *arena_strdup(const char *s)
 	return memcpy(arena_alloc(len), s, len);
 }
 
+char *arena_vprintf(const char *fmt, va_list ap)
+{
+	char buf[512];
+	int len = str_vprintf(buf, sizeof(buf), fmt, ap);
+	char *text = arena_alloc((size_t)len + 1);
+
+	if (len < (int)sizeof(buf))
+		memcpy(text, buf, (size_t)len);
+	else
+		str_vprintf(text, (size_t)len + 1, fmt, ap);
+	return text;
+}
+
 char *arena_printf(const char *fmt, ...)
 {
-	char buf[1024];
 	va_list ap;
-	int len;
 	char *text;
 
 	va_start(ap, fmt);
-	len = vsnprintf(buf, sizeof(buf), fmt, ap);
-	va_end(ap);
-	if (len < (int)sizeof(buf))
-		return arena_strdup(len < 0 ? "" : buf);
-	text = arena_alloc((size_t)len + 1);
-	va_start(ap, fmt);
-	vsnprintf(text, (size_t)len + 1, fmt, ap);
+	text = arena_vprintf(fmt, ap);
 	va_end(ap);
 	return text;
+}
+
+void say(const char *fmt, ...)
+{
+	char buf[2048];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = str_vprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	write_all(STDOUT_FILENO, buf, len < (int)sizeof(buf) ? (size_t)len : sizeof(buf) - 1);
+}
+
+int file_lines(const char *path, int (*visit)(void *arg, char *line), void *arg)
+{
+	char buf[4097];
+	size_t used = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret = 0;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return -errno;
+	while (!ret && n > 0) {
+		char *line = buf, *end;
+
+		n = read(fd, buf + used, sizeof(buf) - 1 - used);
+		if (n < 0 && errno == EINTR) {
+			n = 1;
+			continue;
+		}
+		used += n > 0 ? (size_t)n : 0;
+		buf[used] = '\0';
+		while (!ret && *line && ((end = strchr(line, '\n')) || n <= 0 || (line == buf && used == sizeof(buf) - 1))) {
+			end = end ? end : buf + used;
+			n = n > 0 || *end ? n : 0;
+			if (*end)
+				*end++ = '\0';
+			ret = visit(arg, line);
+			line = end;
+		}
+		used = (size_t)(buf + used - line);
+		memmove(buf, line, used);
+	}
+	close(fd);
+	return ret ? ret : n < 0 ? -EIO : 0;
 }
 
 ssize_t read_file(const char *path, char *buf, size_t size)

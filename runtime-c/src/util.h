@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "str.h"
+
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -17,6 +19,7 @@ void note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void *arena_alloc(size_t size);
 char *arena_strdup(const char *s);
 char *arena_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+char *arena_vprintf(const char *fmt, va_list ap) PRINTF_LIKE(1, 0);
 /* Zeroed pages that can be given back; NULL if there are none. */
 void *pages_alloc(size_t size);
 void pages_free(void *p, size_t size);
@@ -24,6 +27,11 @@ void pages_free(void *p, size_t size);
 int glob_match(const char *pattern, const char *text);
 uint64_t now_ns(int clock);
 int write_all(int fd, const void *data, size_t size);
+/* Formatted text on stdout. */
+void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Call `visit` for every line of a file (its newline removed), until it returns a value that is not 0, which is then
+ * returned.  Lines longer than 4 KB come in pieces.  -errno if the file cannot be read. */
+int file_lines(const char *path, int (*visit)(void *arg, char *line), void *arg);
 /* Read a small file into buf, NUL-terminated; its length or -errno. */
 ssize_t read_file(const char *path, char *buf, size_t size);
 
