@@ -17,7 +17,7 @@ from btaot_tool.targets import host_target
 HERE = Path(__file__).parent / "c"
 SOURCES = (
     "arch", "elf_file", "event_format", "host", "kernel_functions", "ld_cache", "str", "sys_bpf", "tracefs",
-    "path_glob", "str", "usdt_argument", "usdt_note", "util",
+    "usdt_argument", "usdt_note", "util",
 )  # fmt: skip
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 FORMAT = """\
