@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "arch.h"
 #include "host.h"
@@ -251,6 +252,25 @@ static int check_limits(struct env *env)
 	return -E2BIG;
 }
 
+/* A program and up to two descriptors for each probe, and one per CPU for some: more than the usual 1024 soon. */
+static void raise_descriptor_limit(const struct env *env)
+{
+	struct rlimit limit;
+	rlim_t need = 256 + (rlim_t)env->instance_count * 3;
+
+	for (uint32_t i = 0; i < env->payload.attach_count; i++)
+		need += 2 * env->cpu_count;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= need)
+		return;
+	limit.rlim_cur = need;
+	if (limit.rlim_max < need)
+		limit.rlim_max = need;
+	if (setrlimit(RLIMIT_NOFILE, &limit) && !getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;  /* not privileged: as far as it goes */
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int attach_expand(struct env *env)
 {
 	bool failed = false;
@@ -261,6 +281,7 @@ int attach_expand(struct env *env)
 		failed |= expand_one(env, i) < 0;
 	if (failed)
 		return -ENOENT;
+	raise_descriptor_limit(env);
 	ret = check_blocks(env);
 	return ret ? ret : check_limits(env);
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "binaries.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -209,6 +210,62 @@ static int mapped_files(const char *root, pid_t pid, int (*found)(void *arg, con
 	return ret;
 }
 
+/* Files that were handed on already, by device and inode: processes share most of what they map. */
+struct seen {
+	int (*found)(void *arg, const char *path);
+	void *arg;
+	uint64_t (*files)[2];
+	size_t count, room;
+};
+
+static int offer_once(void *arg, const char *path)
+{
+	struct seen *seen = arg;
+	uint64_t (*bigger)[2];
+	struct stat st;
+
+	if (stat(path, &st))
+		return 0;
+	for (size_t i = 0; i < seen->count; i++)
+		if (seen->files[i][0] == st.st_dev && seen->files[i][1] == st.st_ino)
+			return 0;
+	if (seen->count == seen->room) {
+		seen->room = seen->room ? seen->room * 2 : 64;
+		bigger = realloc(seen->files, seen->room * sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		seen->files = bigger;
+	}
+	seen->files[seen->count][0] = st.st_dev;
+	seen->files[seen->count++][1] = st.st_ino;
+	return seen->found(seen->arg, path);
+}
+
+/* What process `pid` has mapped, or, if that is 0, what any process has. */
+static int all_mapped_files(pid_t pid, int (*found)(void *arg, const char *path), void *arg)
+{
+	struct seen seen = { .found = found, .arg = arg };
+	DIR *proc = pid > 0 ? NULL : opendir("/proc");
+	struct dirent *entry;
+	char root[64];
+	int ret = 0;
+
+	if (pid > 0)
+		ret = mapped_files(root_of(pid, root), pid, offer_once, &seen);
+	while (proc && !ret && (entry = readdir(proc))) {
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		pid = atoi(entry->d_name);
+		ret = mapped_files(root_of(pid, root), pid, offer_once, &seen);
+		if (ret == -ENOENT || ret == -EACCES || ret == -ESRCH)
+			ret = 0;  /* gone, or not ours to see */
+	}
+	if (proc)
+		closedir(proc);
+	free(seen.files);
+	return ret;
+}
+
 int binaries_find(const char *target, pid_t pid, int (*found)(void *arg, const char *path), void *arg)
 {
 	char root_buf[64], path[PATH_MAX], link[64];
@@ -224,8 +281,8 @@ int binaries_find(const char *target, pid_t pid, int (*found)(void *arg, const c
 		path[n] = 0;
 		return offer(root, path, found, arg);
 	}
-	if (pid > 0 && !strcmp(target, "*"))
-		return mapped_files(root, pid, found, arg);
+	if (!strcmp(target, "*"))
+		return all_mapped_files(pid, found, arg);
 	if (!strncmp(target, "lib", 3) && !strpbrk(target, "*?[/")) {
 		library = find_library(root, target, path);
 		if (library)

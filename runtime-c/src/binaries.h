@@ -7,7 +7,8 @@
 /* Call `found` for every executable or shared object that `target` names, best first, until it returns a value that is
  * not 0 (which is then returned).  Names without '/' are looked for as libraries ("libc", "libc.so.6": ld.so.cache and
  * the standard directories) and in PATH; `*` and `?` are expanded.  With `pid`, paths are those of its mount namespace if
- * that is another than ours (/proc/PID/root/...), and "*" and "" mean the files that it has mapped, or its executable. */
+ * that is another than ours (/proc/PID/root/...), "" means its executable, and "*" the files that it has mapped;
+ * without, "*" means what any process has mapped. */
 int binaries_find(const char *target, pid_t pid, int (*found)(void *arg, const char *path), void *arg);
 
 /* Find a library in the bytes of an ld.so.cache: the first path whose name is `name`, or begins with it and goes on with
