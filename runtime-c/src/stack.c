@@ -51,6 +51,8 @@ void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid,
 
 	if (!o->usyms)
 		o->usyms = usyms_open();
+	if (!offset)
+		usyms_recheck(o->usyms);  /* a symbol by itself, no frame of a stack */
 	sym = usyms_find(o->usyms, pid, addr);
 	if (sym.name) {
 		text_str(b, sym.name);  /* C++ names will be demangled here */
@@ -135,6 +137,8 @@ void stack_text(struct output *o, struct textbuf *b, const struct btaot_type *t,
 	ips = malloc(size);
 	if (!ips)
 		return;
+	if (o->usyms)
+		usyms_recheck(o->usyms);
 	if (bpf_map_lookup(o->env->map_fds[t->p2], &key, ips) == 0)
 		put_frames(o, b, t, ips, size, key.frames, load_u32(p + 12));
 	free(ips);

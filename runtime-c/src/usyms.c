@@ -9,14 +9,16 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "elf_file.h"
 #include "textbuf.h"
 
 #define LOOK_BACK 32
+/* Processes whose mappings are kept; the one that was not asked for the longest time makes room. */
+#define MAX_PROCESSES 256
 
 struct function {
 	uint64_t offset;                /* in the file */
@@ -40,12 +42,15 @@ struct region {
 struct process {
 	struct process *next;
 	uint32_t pid;
+	uint64_t exe_dev, exe_inode;    /* what it ran when its mappings were read; another file: it has called exec */
 	struct textbuf regions;
 };
 
 struct usyms {
-	struct process *processes;
+	struct process *processes;      /* the one asked for last comes first */
+	uint32_t process_count;
 	struct file *files;
+	bool checked;                   /* the first process was compared with /proc since usyms_recheck() */
 };
 
 struct usyms *usyms_open(void)
@@ -130,17 +135,17 @@ static void read_functions(struct file *f, uint32_t pid, const struct mapping *m
 	char path[4200];
 	void *arg[2] = {f, &elf};
 
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start,
+	str_printf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start,
 		 (unsigned long long)m->end);
 	if (elf_map(&elf, path) < 0) {
-		snprintf(path, sizeof(path), "/proc/%u/root%s", pid, f->path);
+		str_printf(path, sizeof(path), "/proc/%u/root%s", pid, f->path);
 		if (elf_map(&elf, path) < 0)
 			return;
 	}
 	elf_symbols(&elf, add_function, arg);
 	elf_unmap(&elf);
 	if (f->functions.len)
-		qsort(f->functions.data, f->functions.len / sizeof(struct function), sizeof(struct function),
+		items_sort(f->functions.data, f->functions.len / sizeof(struct function), sizeof(struct function),
 		      compare_functions);
 }
 
@@ -173,7 +178,7 @@ static void read_regions(struct usyms *u, struct process *proc)
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/maps", proc->pid);
+	str_printf(path, sizeof(path), "/proc/%u/maps", proc->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -228,24 +233,63 @@ static const struct function *find_function(const struct file *f, uint64_t offse
 	return NULL;
 }
 
-static struct process *find_process(struct usyms *u, uint32_t pid)
+/* Take the process out of the list, or the last one if there are too many; NULL: neither. */
+static struct process *unlink_process(struct usyms *u, uint32_t pid)
 {
 	struct process **link = &u->processes, *proc;
 
 	for (; (proc = *link); link = &proc->next) {
-		if (proc->pid == pid) {
-			*link = proc->next;  /* to the front: the next frame is of the same process */
-			break;
+		if (proc->pid == pid || (!proc->next && u->process_count >= MAX_PROCESSES)) {
+			*link = proc->next;
+			return proc;
 		}
 	}
+	return NULL;
+}
+
+/* Forget mappings that belong to another process of this number, or to what it ran before exec. */
+static void check_process(struct process *proc, uint32_t pid)
+{
+	struct stat st;
+	char path[64];
+
+	str_printf(path, sizeof(path), "/proc/%u/exe", pid);
+	if (proc->pid != pid)
+		proc->regions.len = 0;
+	else if (stat(path, &st) < 0 || (st.st_dev == proc->exe_dev && st.st_ino == proc->exe_inode))
+		return;  /* gone: what was seen of it is the best that there is */
+	proc->pid = pid;
+	proc->regions.len = 0;
+	proc->exe_dev = proc->exe_inode = 0;
+	if (stat(path, &st) == 0)
+		proc->exe_dev = st.st_dev, proc->exe_inode = st.st_ino;
+}
+
+static struct process *find_process(struct usyms *u, uint32_t pid)
+{
+	struct process *proc = u->processes;
+
+	/* The frames of one stack ask one after the other: do not look at /proc for each. */
+	if (proc && proc->pid == pid && u->checked)
+		return proc;
+	proc = unlink_process(u, pid);
 	if (!proc) {
 		proc = arena_alloc(sizeof(*proc));
-		proc->pid = pid;
-		read_regions(u, proc);
+		proc->pid = ~pid;
+		u->process_count++;
 	}
+	check_process(proc, pid);
+	if (!proc->regions.len)
+		read_regions(u, proc);
 	proc->next = u->processes;
 	u->processes = proc;
+	u->checked = true;
 	return proc;
+}
+
+void usyms_recheck(struct usyms *u)
+{
+	u->checked = false;
 }
 
 struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr)

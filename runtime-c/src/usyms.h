@@ -18,6 +18,9 @@ struct usyms *usyms_open(void);
 /* Find an address of a process.  The texts stay valid for the run. */
 struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr);
 
+/* A new stack begins: look whether its process still runs the same program. */
+void usyms_recheck(struct usyms *u);
+
 /* One executable mapping of /proc/PID/maps. */
 struct mapping {
 	uint64_t start, end, offset, inode;
