@@ -72,12 +72,13 @@ def compile_and_import_lief(source: Source, options: Options) -> Compiled:
     """Compile in a worker while LIEF, which is needed next, is imported here: both take their time."""
     pool = WorkerPool()
     pool.start()
-    importing = threading.Thread(target=_import_lief, daemon=True)
+    importing = threading.Thread(target=_import_lief)
     importing.start()
     try:
         return pool.compile(source, options)
     finally:
         pool.close()
+        importing.join()  # a C++ library does not survive the end of the interpreter while it is being loaded
 
 
 def _import_lief() -> None:

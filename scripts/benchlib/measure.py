@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import functools
 import os
 import re
-import shutil
-import signal
 import statistics
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .native import Launched, Usage, load
 from .tracers import Prepared
 
 STATS_SWITCH = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -54,51 +48,37 @@ class Flood:
 
 def run_to_end(program: Prepared, runs: int) -> Start:
     """Run a program that ends by itself."""
-    walls, peaks = [], []
-    for _ in range(runs):
-        start = time.perf_counter()
-        process = subprocess.Popen(program.argv, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        walls.append((time.perf_counter() - start) * 1000)
-        peaks.append(usage.ru_maxrss)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{program.argv[0]} failed with status {process.returncode}")
-    return Start(statistics.median(walls), max(peaks))
+    uses = [Launched(program.argv).wait() for _ in range(runs)]
+    _check(program, *uses)
+    return Start(statistics.median(use.wall_ms for use in uses), max(use.peak_kib for use in uses))
+
+
+def _check(program: Prepared, *uses: Usage) -> None:
+    for use in uses:
+        if use.status:
+            raise RuntimeError(f"{program.argv[0]} ended with status {use.status}")
 
 
 def trace_opens(program: Prepared, marker: Path) -> Trace:
     """Open ``marker`` until the tracer shows it, then interrupt the tracer."""
     start = time.perf_counter()
-    process = subprocess.Popen(program.argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    tracer = Launched(program.argv, output=True)
     seen = threading.Event()
     threading.Thread(target=_opener, args=(marker, seen), daemon=True).start()
-    assert process.stdout
-    for line in process.stdout:
+    for line in tracer.output:
         if marker.name.encode() in line:
             break
     else:
         raise RuntimeError(f"{program.argv[-1]} ended before it showed an event")
     first = time.perf_counter()
     seen.set()
-    draining = threading.Thread(target=process.stdout.read)
+    draining = threading.Thread(target=tracer.output.read)
     draining.start()
-    process.send_signal(signal.SIGINT)
-    _, status, usage = os.wait4(process.pid, 0)
+    tracer.interrupt()
+    use = tracer.wait()
     end = time.perf_counter()
-    process.returncode = os.waitstatus_to_exitcode(status)
     draining.join()
-    return Trace((first - start) * 1000, (end - first) * 1000, usage.ru_maxrss)
-
-
-def _wait_until_attached(process: subprocess.Popen[bytes]) -> None:
-    """Wait until the tracer holds BPF programs, and a little longer."""
-    end = time.monotonic() + _PATIENCE
-    while not _program_stats(process.pid):
-        if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"{process.args!r}: no BPF program was loaded")
-        time.sleep(0.01)
-    time.sleep(0.5)
+    return Trace((first - start) * 1000, (end - first) * 1000, use.peak_kib)
 
 
 def _opener(marker: Path, seen: threading.Event) -> None:
@@ -121,18 +101,29 @@ def bpf_stats() -> Iterator[None]:
 def time_in_probe(program: Prepared, calls: int) -> float:
     """Return nanoseconds per run of the program's busiest probe, under a load of system calls."""
     with bpf_stats():
-        process = subprocess.Popen(program.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        tracer = Launched(program.argv)
         try:
-            _wait_until_attached(process)
-            _load(calls)
-            runs = _program_stats(process.pid)
+            _wait_until_attached(tracer)
+            load(calls)
+            runs = _program_stats(tracer.pid)
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(_PATIENCE)
+            if tracer.running():
+                tracer.interrupt()
+            tracer.wait()
     spent, count = max(runs, key=lambda run: run[1])
     if count < calls:
         raise RuntimeError(f"{program.argv[-1]}: the probe ran {count} times in {calls} system calls")
     return spent / count
+
+
+def _wait_until_attached(tracer: Launched) -> None:
+    """Wait until the tracer holds BPF programs, and a little longer."""
+    end = time.monotonic() + _PATIENCE
+    while not _program_stats(tracer.pid):
+        if not tracer.running() or time.monotonic() > end:
+            raise RuntimeError("no BPF program was loaded")
+        time.sleep(0.01)
+    time.sleep(0.5)
 
 
 def _program_stats(pid: int) -> list[tuple[int, int]]:
@@ -147,50 +138,32 @@ def _program_stats(pid: int) -> list[tuple[int, int]]:
     return list(stats.values())
 
 
-def _load(calls: int) -> None:
-    """Run ``calls`` system calls in a process that is pinned to the last CPU."""
-    last = max(os.sched_getaffinity(0))
-    argv = [str(_load_program()), str(calls)]
-    subprocess.run(argv, check=True, preexec_fn=lambda: os.sched_setaffinity(0, {last}))
-
-
-@functools.cache
-def _load_program() -> Path:
-    """Compile load.c: a loop in Python would be slower than a probe."""
-    folder = Path(tempfile.mkdtemp(prefix="btaot-load-"))
-    atexit.register(shutil.rmtree, folder)
-    source = Path(__file__).with_name("load.c")
-    subprocess.run([sys.executable, "-m", "ziglang", "cc", "-O2", str(source), "-o", str(folder / "load")], check=True)
-    return folder / "load"
-
-
 def flood(program: Prepared, events: int) -> Flood:
     """Let a pinned process cause ``events`` lines; the output goes through a pipe that is read all the time."""
-    process = subprocess.Popen(program.argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout and process.stderr
-    output, errors = [0], [b""]
+    tracer = Launched(program.argv, output=True, errors=True)
+    lines, errors = [0], [b""]
     readers = [
-        threading.Thread(target=_count_lines, args=(process.stdout.fileno(), output)),
-        threading.Thread(target=lambda: errors.append(process.stderr.read() if process.stderr else b"")),
+        threading.Thread(target=_count_lines, args=(tracer.output.fileno(), lines)),
+        threading.Thread(target=lambda: errors.append(tracer.errors.read())),
     ]
     for reader in readers:
         reader.start()
-    _wait_until_attached(process)
-    _load(events)
+    _wait_until_attached(tracer)
+    load(events)
     time.sleep(1.0)  # what is in the buffer is still printed
-    process.send_signal(signal.SIGINT)
+    tracer.interrupt()
+    use = tracer.wait()
     for reader in readers:
         reader.join()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    lost = sum(int(n) for n in re.findall(rb"[Ll]ost (\d+) events", errors[-1]))
-    return Flood(output[0], events, usage.ru_utime + usage.ru_stime, lost)
+    _check(program, use)
+    lost = sum(int(number) for number in re.findall(rb"[Ll]ost (\d+) events", errors[-1]))
+    return Flood(lines[0], events, use.cpu_seconds, lost)
 
 
 def _count_lines(descriptor: int, count: list[int]) -> None:
-    """Count lines that are events: they begin with a digit."""
+    """Count the lines that the load caused."""
     rest = b""
     while block := os.read(descriptor, 1 << 20):
         lines = (rest + block).split(b"\n")
         rest = lines.pop()
-        count[0] += sum(1 for line in lines if line[:1].isdigit())
+        count[0] += sum(1 for line in lines if line.endswith(b" load"))

@@ -53,9 +53,9 @@ def test_project_with_the_installed_package(root_dir: Path, tmp_path: Path) -> N
     shutil.unpack_archive(next(wheels.glob("btaot-*.whl")), site, "zip")
     folder = copy(root_dir, "packaged", tmp_path)
     env = {"PYTHONPATH": str(site), "BTAOT_CACHE": str(tmp_path / "cache")}
-    assert "TRACE x86_64/switches" in scons(folder, "-j2", **env)
+    assert "TRACE probes/x86_64/switches" in scons(folder, "-j2", **env)
     for name in TARGETS:
-        assert (folder / name / "read_sizes").stat().st_mode & 0o111
+        assert (folder / "probes" / name / "read_sizes").stat().st_mode & 0o111
     stubs = [path for path in (tmp_path / "cache" / "stubs").iterdir() if path.suffix != ".lock"]
     assert sorted(path.name.split("-")[0] for path in stubs) == sorted(TARGETS)
     assert "is up to date" in scons(folder, ".", **env)
