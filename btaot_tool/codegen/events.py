@@ -184,7 +184,7 @@ class Events(Maps):
 def may_leave(node: tree.Node) -> bool:
     """Whether evaluating an expression can end the program's run (return, exit)."""
     return any(
-        isinstance(n, (tree.Jump, tree.Block)) or (isinstance(n, (tree.Call, tree.Name)) and n.name == "exit")
+        isinstance(n, (tree.Jump, tree.Block)) or (isinstance(n, (tree.Call, tree.Name)) and n.name in ("exit", "ctx"))
         for n in _walk(node)
     )
 

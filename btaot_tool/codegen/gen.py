@@ -363,7 +363,7 @@ class Gen(Events):
         return place
 
     def _FieldAccess(self, node: tree.FieldAccess) -> Value:
-        if isinstance(node.expr, tree.Name) and node.expr.name == "args":
+        if isinstance(node.expr, tree.Name) and node.expr.name == self.template.probe.context_name:
             assert self.template.args.args is not None
             return self.probe_arg(self.template.args.args[node.field], node)
         base = self.expr(node.expr)
@@ -389,6 +389,9 @@ class Gen(Events):
         typ = field.type
         if not field.dynamic:
             value = self.context_load(Symbol(SymbolKind.CTX_LOAD, field.symbol))
+            if self.template.probe.nullable_context and isinstance(typ, Ptr):
+                # The last run of an iterator has no object; the verifier wants the test before any arithmetic.
+                self.when(self.b.icmp_unsigned("==", value, const(0)), self.leave)
             if isinstance(typ, Ptr) or (typ.size == 8 and not integer_sign(typ)):
                 return Scalar(typ, value)
             shift = self.symbol(Symbol(SymbolKind.CTX_LSHIFT, field.symbol))

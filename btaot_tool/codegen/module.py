@@ -13,7 +13,7 @@ from ..payload.writer import PayloadWriter
 from ..sema.env import MapInfo
 from ..sema.result import Checked, Template
 from ..sema.types import Agg, Stack, Type
-from ..symbols import CONTEXT_LOADS, Symbol, SymbolTable
+from ..symbols import Symbol, SymbolTable
 from .actions import Action
 from .llvm import I8, I64, PTR, compile_module, data_layout, ir
 
@@ -102,7 +102,7 @@ class ModuleGen:
         name = f"s{self.symbols.number(symbol, span)}"
         if name in self.module.globals:
             return self.module.globals[name]
-        if symbol.kind in CONTEXT_LOADS:
+        if symbol.is_load:
             fn = ir.Function(self.module, ir.FunctionType(I64, [PTR]), name)
             fn.attributes.add("nounwind")
             return fn

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, PTR, const
 from ..codegen.values import Scalar, Text, Value
-from ..payload.layout import Feature, SymbolKind
-from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Str, Type, Void
+from ..payload.layout import Feature, SymbolKind, UsdtPart
+from ..probes.base import ArgField
+from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Space, Str, Type, Void
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..codegen.gen import Gen
     from ..sema.checker import ExpressionChecker as Checker
 
-MAX_ARG = 9
+MAX_ARG = 11
 
 
 def _name(node: tree.Expr) -> str:
@@ -31,7 +32,7 @@ def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     number = int(re.sub(r"\D", "", name))
     if name.startswith("sarg") and not probe.reg_args:
         return c.error(node, f"The {name} builtin can only be used with kprobes and uprobes")
-    if not (probe.reg_args or probe.positional) or probe.has_retval:
+    if not (probe.reg_args or probe.positional or probe.usdt_args) or probe.has_retval:
         return c.error(
             node,
             f"The {name} builtin can only be used with 'kprobes', 'uprobes', 'usdt' and 'rawtracepoint' probes",
@@ -43,8 +44,10 @@ def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 
 
 def _emit_arg(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    kind = SymbolKind.CTX_LOAD if g.template.probe.positional else SymbolKind.REG
     name = _name(node)
+    if g.template.probe.usdt_args:
+        return Scalar(UINT64, usdt_argument(g, int(name[3:])))
+    kind = SymbolKind.CTX_LOAD if g.template.probe.positional else SymbolKind.REG
     if name.startswith("sarg"):
         return Scalar(UINT64, _stack_argument(g, int(name[4:])))
     return Scalar(UINT64, g.context_load(Symbol(kind, name)))
@@ -61,13 +64,46 @@ def _stack_argument(g: Gen, number: int) -> Any:
     return g.b.load(place, typ=I64)
 
 
+def usdt_argument(g: Gen, number: int) -> Any:
+    """Return argument ``number`` of a USDT probe; ``UsdtPart`` says how its parts make the value."""
+
+    def part(which: UsdtPart) -> Symbol:
+        return Symbol(SymbolKind.USDT_ARG, 0, int(which), number)
+
+    def in_memory() -> Any:
+        index = g.b.mul(g.context_load(part(UsdtPart.INDEX)), g.symbol(part(UsdtPart.SCALE)))
+        base = g.b.add(g.context_load(part(UsdtPart.BASE)), index)
+        place = g.bytes(8)
+        g.b.store(const(0), place)
+        g.probe_read(place, g.symbol(part(UsdtPart.SIZE)), g.b.add(base, g.symbol(part(UsdtPart.OFFSET))), Space.USER)
+        return g.b.load(place, typ=I64)
+
+    def in_register() -> Any:
+        register = g.b.icmp_unsigned("==", where, const(1))
+        return g.choose(register, lambda: g.context_load(part(UsdtPart.BASE)), in_memory)
+
+    where = g.symbol(part(UsdtPart.PLACE))
+    constant = g.b.icmp_unsigned("==", where, const(0))
+    raw = g.choose(constant, lambda: g.symbol(part(UsdtPart.OFFSET)), in_register)
+    raw = g.b.shl(raw, g.symbol(part(UsdtPart.LSHIFT)))
+    right = g.symbol(part(UsdtPart.RSHIFT))
+    signed = g.truth(g.symbol(part(UsdtPart.SIGNED)))
+    return g.b.select(signed, g.b.ashr(raw, right), g.b.lshr(raw, right))
+
+
 def _check_retval(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    args_of = c.template.args.args or {}
+    if c.template.probe.has_retval and "retval" in args_of:
+        return args_of["retval"].type
     if not c.template.probe.has_retval:
         return c.error(node, "The retval builtin can only be used with 'kretprobe', 'uretprobe' and 'fexit' probes")
     return UINT64
 
 
 def _emit_retval(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    if not g.template.probe.reg_args:
+        fields = g.template.args.args or {}
+        return g.probe_arg(fields.get("retval", ArgField("retval", UINT64, "retval")), node)
     return Scalar(UINT64, g.context_load(Symbol(SymbolKind.REG, "retval")))
 
 

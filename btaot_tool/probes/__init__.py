@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..syntax.tree import AttachPoint
-from . import functions, special, timers, tracepoints
+from . import counters, functions, special, timers, tracepoints, tracing, usdt, watchpoint
 from .base import ArgField, AttachSpec, ParseContext, ProbeType
 
-_MODULES = (special, timers, tracepoints, functions)
+_MODULES = (special, timers, tracepoints, functions, counters, watchpoint, usdt, tracing)
 
 PROBE_TYPES: dict[str, ProbeType] = {probe.name: probe for module in _MODULES for probe in module.PROBES}
 

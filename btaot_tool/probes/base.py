@@ -55,9 +55,11 @@ class ParseContext:
 class ProbeType:
     """One probe type; subclasses register an instance in ``probes/__init__.py``.
 
-    ``space`` is the address space of pointers that the context holds; ``reg_args`` whether argN reads
-    registers; ``positional`` whether argN reads the context by number; ``guarded`` whether the program
-    tests ``running`` first; ``preemptible`` whether a run can be interrupted by another on its CPU.
+    ``space`` is the address space of pointers that the context holds; ``reg_args`` whether argN reads registers,
+    ``usdt_args`` from where the binary's notes say; ``positional`` whether it reads the context by number;
+    ``context_name`` is the builtin whose members are the named arguments; ``nullable_context`` whether pointers
+    among them can be null, which ends the run; ``guarded`` whether the program tests ``running`` first;
+    ``preemptible`` whether a run can be interrupted by another on its CPU.
     """
 
     name: str = ""
@@ -66,6 +68,9 @@ class ProbeType:
     reg_args: bool = False
     positional: bool = False
     has_retval: bool = False
+    usdt_args: bool = False
+    context_name: str = "args"
+    nullable_context: bool = False
     guarded: bool = True
     preemptible: bool = False
 

@@ -364,7 +364,7 @@ class ExpressionChecker:
         return found
 
     def _FieldAccess(self, node: tree.FieldAccess) -> Type:
-        if isinstance(node.expr, tree.Name) and node.expr.name == "args":
+        if isinstance(node.expr, tree.Name) and node.expr.name == self.template.probe.context_name:
             return self._probe_arg(node)
         base = self.expr(node.expr)
         match base:

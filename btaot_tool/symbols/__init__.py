@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..diagnostics import Span
-from ..payload.layout import Feature, SessionFact, SymbolKind
+from ..payload.layout import Feature, SessionFact, SymbolKind, UsdtPart
 
-#: Kinds that become one load instruction instead of a constant.
-CONTEXT_LOADS = frozenset({SymbolKind.CTX_LOAD, SymbolKind.REG, SymbolKind.USDT_ARG})
+_LOADS = frozenset({SymbolKind.CTX_LOAD, SymbolKind.REG})
+_USDT_LOADS = frozenset({UsdtPart.BASE, UsdtPart.INDEX})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Symbol:
     a: str | int = 0
     b: str | int = 0
     imm: int = 0
+
+    @property
+    def is_load(self) -> bool:
+        """Whether it becomes one load instruction from the context instead of a constant."""
+        return self.kind in _LOADS or (self.kind is SymbolKind.USDT_ARG and self.b in _USDT_LOADS)
 
     def __str__(self) -> str:
         operands = [str(x) for x in (self.a, self.b) if x != 0 and x != ""]

@@ -1,0 +1,46 @@
+"""``software`` and ``hardware``: programs run every N events of a perf counter."""
+
+from __future__ import annotations
+
+from ..payload.layout import ProbeKind
+from ..syntax.tree import AttachPoint
+from .base import AttachSpec, ParseContext, ProbeType, parse_number
+
+SOFTWARE = frozenset(
+    {
+        "alignment-faults", "bpf-output", "context-switches", "cs", "cpu-clock", "cpu", "cpu-migrations", "dummy",
+        "emulation-faults", "major-faults", "minor-faults", "page-faults", "faults", "task-clock",
+    }
+)  # fmt: skip
+HARDWARE = frozenset(
+    {
+        "backend-stalls", "branch-instructions", "branches", "branch-misses", "bus-cycles", "cache-misses",
+        "cache-references", "cpu-cycles", "cycles", "frontend-stalls", "instructions", "ref-cycles",
+    }
+)  # fmt: skip
+
+
+class Counter(ProbeType):
+    """``EVENT[:COUNT]``; without a count the runtime has a default for each event."""
+
+    def __init__(self, name: str, kind: ProbeKind, events: frozenset[str]) -> None:
+        self.name, self.kind, self.events = name, kind, events
+
+    def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
+        """An empty count (``EVENT:``) is none."""
+        self._expect(point, ctx, 1, 2)
+        event = point.parts[0]
+        if event not in self.events:
+            known = ", ".join(sorted(self.events))
+            raise self._bad(point, ctx, f"{event} is not a {self.name} event", f"known: {known}")
+        text = point.parts[1] if len(point.parts) == 2 else ""
+        count = parse_number(text) if text not in ("", "*") else 0
+        if count is None or count < 0:
+            raise self._bad(point, ctx, f"Invalid count for {self.name} probe: '{text}'")
+        return AttachSpec(self, point, ":".join((self.name, *point.parts)), target=event, value=count)
+
+
+PROBES = (
+    Counter("software", ProbeKind.SOFTWARE, SOFTWARE),
+    Counter("hardware", ProbeKind.HARDWARE, HARDWARE),
+)
