@@ -135,12 +135,16 @@ int attach_explain(struct env *env, int ret, const char *fmt, ...)
 
 static void __attribute__((format(printf, 2, 3))) report(struct env *env, const char *fmt, ...)
 {
+	struct host *host = host_get(env);
 	va_list ap;
 	char text[1024];
 
 	va_start(ap, fmt);
 	str_vprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (host->last_report && !strcmp(host->last_report, text))
+		return;  /* the same cause for each of many attach points */
+	host->last_report = arena_strdup(text);
 	if (env->cfg.missing_probes == MISSING_ERROR)
 		err("%s", text);
 	else if (env->cfg.missing_probes == MISSING_WARN)

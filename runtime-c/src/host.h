@@ -16,6 +16,7 @@ struct host {
 	uint64_t *online;               /* bit mask */
 	uint32_t online_words;
 	struct kernel_symbols *kernel_symbols; /* kernel_symbols.h */
+	const char *last_report;        /* text of the last complaint about attach points */
 	char *why;                      /* what attach_explain() noted last; providers.h */
 };
 

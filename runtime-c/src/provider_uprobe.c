@@ -1,9 +1,10 @@
 /* provider_uprobe.c - uprobe and uretprobe: user functions, found by symbol, offset or address in the binary's file.
  *
  * attach.target is the binary as written (binaries.c finds it), attach.name the function (may have wildcards), attach.value
- * the offset in it, or the virtual address if there is no name.  One probe is a perf event of the uprobe PMU (4.17);
- * the matches of a wildcard share one uprobe_multi link per file where the kernel has it (6.6), which also takes the
- * program's expected attach type, so that this is decided before loading. */
+ * the offset in it, or the virtual address if there is no name.  Where the kernel has uprobe_multi links (6.6), the
+ * instances of an attach point share one per file: they need CAP_PERFMON only and are closed five times faster.  Else each
+ * instance is a perf event of the uprobe PMU (4.17), which needs CAP_SYS_ADMIN.  As a program is loaded for one of both,
+ * expansion decides. */
 #include <elf.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -91,7 +92,7 @@ static void add_instance(struct expansion *x, const char *func, uint64_t offset)
 	inst->target = x->path;
 	inst->func = func;
 	inst->address = offset;
-	inst->multi = x->wildcard && host_has_multi(x->env, true);
+	inst->multi = host_has_multi(x->env, true);
 	if (!*func)
 		inst->name = arena_printf("%s:%s%s%s:%llu", kind_name(at), x->path, colon, ns, (unsigned long long)at->value);
 	else if (at->value)
@@ -172,7 +173,7 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 	return ret < 0 && ret != -ENOENT ? ret : 0;
 }
 
-static int prepare_uprobe(struct env *env, const struct instance *inst, struct load_extra *extra)
+int uprobe_prepare_load(struct env *env, const struct instance *inst, struct load_extra *extra)
 {
 	(void)env;
 	if (inst->multi)
@@ -203,7 +204,7 @@ static int attach_uprobe(struct env *env, struct instance *inst, uint64_t cookie
 }
 
 /* Siblings come sorted by file: one link for each file. */
-static int attach_file(struct env *env, struct instance **insts, uint32_t count)
+static int attach_file(struct env *env, struct instance **insts, uint32_t count, const uint64_t *semaphores)
 {
 	bool returns = attach_of(env, insts[0])->kind == BTAOT_PROBE_KIND_URETPROBE;
 	uint64_t *offsets = malloc(count * sizeof(*offsets)), *cookies = malloc(count * sizeof(*cookies));
@@ -217,6 +218,7 @@ static int attach_file(struct env *env, struct instance **insts, uint32_t count)
 		}
 		link.uprobe_multi.path = insts[0]->target;
 		link.uprobe_multi.offsets = offsets;
+		link.uprobe_multi.ref_ctr_offsets = semaphores;
 		link.uprobe_multi.cookies = cookies;
 		link.uprobe_multi.count = count;
 		link.uprobe_multi.flags = returns ? SYS_F_UPROBE_MULTI_RETURN : 0;
@@ -231,7 +233,7 @@ static int attach_file(struct env *env, struct instance **insts, uint32_t count)
 	return 0;
 }
 
-static int attach_uprobe_multi(struct env *env, struct instance **insts, uint32_t count)
+int uprobe_attach_multi(struct env *env, struct instance **insts, uint32_t count, const uint64_t *semaphores)
 {
 	uint32_t first, end;
 	int ret = 0;
@@ -239,9 +241,14 @@ static int attach_uprobe_multi(struct env *env, struct instance **insts, uint32_
 	for (first = 0; first < count && !ret; first = end) {
 		for (end = first + 1; end < count && insts[end]->target == insts[first]->target;)
 			end++;
-		ret = attach_file(env, insts + first, end - first);
+		ret = attach_file(env, insts + first, end - first, semaphores ? semaphores + first : NULL);
 	}
 	return ret;
+}
+
+static int attach_uprobe_multi(struct env *env, struct instance **insts, uint32_t count)
+{
+	return uprobe_attach_multi(env, insts, count, NULL);
 }
 
 const struct provider provider_uprobe = {
@@ -250,7 +257,7 @@ const struct provider provider_uprobe = {
 	.prog_type = BPF_PROG_TYPE_KPROBE,
 	.expand = expand_uprobe,
 	.resolve = resolve_registers,
-	.prepare_load = prepare_uprobe,
+	.prepare_load = uprobe_prepare_load,
 	.attach = attach_uprobe,
 	.attach_multi = attach_uprobe_multi,
 };
@@ -261,7 +268,7 @@ const struct provider provider_uretprobe = {
 	.prog_type = BPF_PROG_TYPE_KPROBE,
 	.expand = expand_uprobe,
 	.resolve = resolve_registers,
-	.prepare_load = prepare_uprobe,
+	.prepare_load = uprobe_prepare_load,
 	.attach = attach_uprobe,
 	.attach_multi = attach_uprobe_multi,
 };

@@ -5,7 +5,7 @@
  * because the notes of one probe may have their arguments in different places: the program is copied for each distinct
  * set of places that it uses.  Only the first note of a probe counts as a probe.
  *
- * Semaphores are kept by the kernel (ref_ctr_offset, 4.20). */
+ * Semaphores are kept by the kernel (ref_ctr_offset, 4.20).  How a place is attached is provider_uprobe.c's business. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -81,6 +81,7 @@ static void add_note(struct expansion *x, const struct usdt_note *note, bool fur
 	inst->target = x->path;
 	inst->func = note->name;
 	inst->address = note->offset;
+	inst->multi = host_has_multi(x->env, true);
 	inst->uncounted = further;
 	inst->name = further ? (inst - 1)->name : arena_printf("usdt:%s:%s:%s", x->path, note->provider, note->name);
 }
@@ -224,11 +225,27 @@ static int attach_usdt(struct env *env, struct instance *inst, uint64_t cookie)
 	return uprobe_attach(env, inst, false, site->semaphore, cookie);
 }
 
+static int attach_usdt_multi(struct env *env, struct instance **insts, uint32_t count)
+{
+	uint64_t *semaphores = malloc(count * sizeof(*semaphores));
+	int ret;
+
+	if (!semaphores)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		semaphores[i] = ((const struct usdt_site *)insts[i]->layout)->semaphore;
+	ret = uprobe_attach_multi(env, insts, count, semaphores);
+	free(semaphores);
+	return ret;
+}
+
 const struct provider provider_usdt = {
 	.kind = BTAOT_PROBE_KIND_USDT,
 	.name = "usdt",
 	.prog_type = BPF_PROG_TYPE_KPROBE,
 	.expand = expand_usdt,
 	.resolve = resolve_usdt,
+	.prepare_load = uprobe_prepare_load,
 	.attach = attach_usdt,
+	.attach_multi = attach_usdt_multi,
 };

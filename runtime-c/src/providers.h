@@ -40,6 +40,8 @@ static inline bool is_pattern(const char *text)
 int expand_as_written(struct env *env, uint32_t attach);
 /* Attach a uprobe at inst->address (offset in the file) of inst->target; `semaphore`: offset of a counter that the kernel
  * keeps while the probe is there, or 0. */
+int uprobe_prepare_load(struct env *env, const struct instance *inst, struct load_extra *extra);
+int uprobe_attach_multi(struct env *env, struct instance **insts, uint32_t count, const uint64_t *semaphores);
 int uprobe_attach(struct env *env, struct instance *inst, bool returns, uint64_t semaphore, uint64_t cookie);
 /* provider->resolve for contexts that are, or begin with, pt_regs: REG, and CTX_OFFSET of "sargN" (bytes from the stack
  * pointer, which is what REG loads for "sargN", to the argument). */
