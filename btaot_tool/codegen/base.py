@@ -47,6 +47,9 @@ HELPERS = {
     "ringbuf_discard": 133,
     "get_func_ip": 173,
     "get_attach_cookie": 174,
+    "for_each_map_elem": 164,
+    "loop": 181,
+    "map_lookup_percpu_elem": 195,
     "ktime_get_tai_ns": 208,
 }
 INT_TYPES = {1: I8, 2: I16, 4: I32, 8: I64}
@@ -62,26 +65,30 @@ class FunctionBase:
         self.mod = mod
         self.template = template
         self.checked = mod.checked
-        name = f"program_{template.index}"
-        self.function = ir.Function(mod.module, ir.FunctionType(I64, [PTR]), name)
-        self.function.section = template_section(template)
-        for attribute in ("nounwind",):
-            self.function.attributes.add(attribute)
         self._debug = debug
-        self._scope = debug.subprogram(name, template.node.span)
-        self.function.set_metadata("dbg", self._scope)
-        self._entry = ir.IRBuilder(self.function.append_basic_block("entry"))
-        self._entry.debug_metadata = debug.location(template.node.span, self._scope)
-        self.b = ir.IRBuilder(self.function.append_basic_block("body"))
-        self._body = self.b.block
         self._span = template.node.span
-        self.b.debug_metadata = self._entry.debug_metadata
-        self.done = self.function.append_basic_block("done")
-        self.ctx = self.function.args[0]
         self.uses_scratch = False
-        self._scratch_var = self._alloca(PTR)
         self._scratch_top = 0
         self._stack_used = 0
+        self.stack_budget = STACK_BUDGET
+        self._open(f"program_{template.index}", [PTR])
+        self.ctx = self.function.args[0]
+
+    def _open(self, name: str, params: list[Any]) -> None:
+        """Begin a function: the template's own, or a callback of it."""
+        self.function = ir.Function(self.mod.module, ir.FunctionType(I64, params), name)
+        self.function.section = template_section(self.template)
+        self.function.attributes.add("nounwind")
+        self._scope = self._debug.subprogram(name, self._span)
+        self.function.set_metadata("dbg", self._scope)
+        self._entry = ir.IRBuilder(self.function.append_basic_block("entry"))
+        self._entry.debug_metadata = self._debug.location(self._span, self._scope)
+        self.b = ir.IRBuilder(self.function.append_basic_block("body"))
+        self._body = self.b.block
+        self.b.debug_metadata = self._entry.debug_metadata
+        self.done = self.function.append_basic_block("done")
+        self.leaves = False
+        self._scratch_var = self._alloca(PTR)
         self._pools: dict[int, list[Any]] = {}
         self._borrowed: list[list[tuple[int, Any]]] = [[]]
 
@@ -113,6 +120,7 @@ class FunctionBase:
 
     def leave(self) -> None:
         """End the program's run here; code that follows is unreachable and goes to a block of its own."""
+        self.leaves = True
         self.b.branch(self.done)
         self.b.position_at_end(self.block("after"))
 
@@ -170,6 +178,17 @@ class FunctionBase:
     def has(self, which: Feature) -> Any:
         """Return the flag of a kernel feature, i1."""
         return self.b.icmp_unsigned("!=", self.symbol(feature(which)), const(0))
+
+    def require(self, which: Feature, what: str) -> None:
+        """Make the binary refuse to start where a feature is missing: ``what`` of the script needs it.
+
+        The test is dead code wherever the binary runs at all; it keeps the symbol in the program.
+        """
+        go, missing = self.block("has"), self.block("lacks")
+        self.b.cbranch(self.b.icmp_unsigned("!=", self.symbol(feature(which, what)), const(0)), go, missing)
+        self.b.position_at_end(missing)
+        self.b.branch(self.done)
+        self.b.position_at_end(go)
 
     def helper(self, name: str, *args: Any) -> Any:
         """Call a BPF helper; integers become 64-bit constants."""
@@ -247,7 +266,7 @@ class FunctionBase:
         pool = self._pools.setdefault(size, [])
         if pool:
             slot = pool.pop()
-        elif size <= STACK_OBJECT and self._stack_used + size <= STACK_BUDGET:
+        elif size <= STACK_OBJECT and self._stack_used + size <= self.stack_budget:
             self._stack_used += size
             slot = self._alloca(ir.ArrayType(I64, size // 8))
         else:

@@ -185,19 +185,20 @@ def may_leave(node: tree.Node) -> bool:
     """Whether evaluating an expression can end the program's run (return, exit)."""
     return any(
         isinstance(n, (tree.Jump, tree.Block)) or (isinstance(n, (tree.Call, tree.Name)) and n.name in ("exit", "ctx"))
-        for n in _walk(node)
+        for n in walk(node)
     )
 
 
-def _walk(node: Any) -> Iterator[tree.Node]:
+def walk(node: Any) -> Iterator[tree.Node]:
+    """Return a node and all nodes below it."""
     if isinstance(node, tree.Node):
         yield node
         if is_dataclass(node):
             for f in fields(node):
-                yield from _walk(getattr(node, f.name))
+                yield from walk(getattr(node, f.name))
     elif isinstance(node, list):
         for part in node:
-            yield from _walk(part)
+            yield from walk(part)
 
 
-__all__ = ["I64", "Events", "Item", "may_leave"]
+__all__ = ["I64", "Events", "Item", "may_leave", "walk"]

@@ -12,18 +12,13 @@ from ..sema.operators import COMPARISONS
 from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void, integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
-from .events import Events
 from .llvm import I64, PTR, const, ir
+from .loops import Loops
 from .values import Memory, Nothing, Place, Scalar, Text, Value
 
 
-class Gen(Events):
+class Gen(Loops):
     """Generates the function of one template; ``generate`` is the entry point."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._variables: dict[int, Any] = {}
-        self._loops: list[tuple[Any, Any]] = []
 
     def generate(self) -> str:
         """Generate predicate and body; returns the section that holds the code."""
@@ -95,28 +90,6 @@ class Gen(Events):
         new = self._operate(op, old, node.value, self.template.types[target])
         self.b.store(self.fit(self.as_scalar(new), typ), cell)
 
-    def variable(self, variable: Variable) -> Any:
-        """Return the cell of a scratch variable: a register, or memory that lives as long as the function."""
-        key = id(variable.decl)
-        if key not in self._variables:
-            typ = self.checked.variable_type(self.template, variable)
-            if typ.is_scalar or (isinstance(typ, Struct) and typ.kernel):
-                cell = self.cell()
-                self._entry.store(const(0), cell)
-                self._variables[key] = cell
-            else:
-                self._borrowed.insert(0, self._borrowed.pop(0))
-                top, self._borrowed = self._borrowed, [[]]
-                slot = self._reserve_for_variable(typ)
-                self._borrowed = top
-                self._variables[key] = slot
-        cell = self._variables[key]
-        return self._slot_ptr(cell) if isinstance(cell, int) else cell
-
-    def _reserve_for_variable(self, typ: Type) -> Any:
-        self.temp(typ)
-        return self._borrowed[-1][-1][1]
-
     def _set(self, cell: Any, typ: Type, node: tree.Expr) -> None:
         if typ.is_scalar:
             self.b.store(self.fit(self.scalar(node), typ), cell)
@@ -140,53 +113,6 @@ class Gen(Events):
             self.b.store(const(0), cell)
         elif not (isinstance(typ, Struct) and typ.kernel):
             self.zero(cell, typ.size)
-
-    def _While(self, node: tree.While) -> None:
-        head, body, end = self.block("while"), self.block("body"), self.block("endwhile")
-        self.goto(head)
-        self.b.cbranch(self.condition(node.cond), body, end)
-        self.b.position_at_end(body)
-        self._loop_body(node.body, head, end)
-        self.goto(head)
-        self.b.position_at_end(end)
-
-    def _loop_body(self, body: tree.Block, following: Any, end: Any) -> None:
-        self._loops.append((following, end))
-        self.expr(body)
-        self._loops.pop()
-
-    def _Unroll(self, node: tree.Unroll) -> None:
-        end = self.block("unrolled")
-        for _ in range(int(self.template.constants[node])):
-            following = self.block("next")
-            self._loop_body(node.body, following, end)
-            self.goto(following)
-        self.goto(end)
-
-    def _ForRange(self, node: tree.ForRange) -> None:
-        cell = self.variable(self.template.variables[node])
-        counter = self.cell()
-        self.b.store(self.scalar(node.start), counter)
-        limit = self.scalar(node.end)
-        head, body, step, end = (self.block(n) for n in ("for", "body", "step", "endfor"))
-        self.goto(head)
-        i = self.b.load(counter, typ=I64)
-        self.b.cbranch(self.b.icmp_signed("<", i, limit), body, end)
-        self.b.position_at_end(body)
-        self.b.store(i, cell)
-        self._loop_body(node.body, step, end)
-        self.goto(step)
-        self.b.store(self.b.add(self.b.load(counter, typ=I64), const(1)), counter)
-        self.b.branch(head)
-        self.b.position_at_end(end)
-
-    def _Jump(self, node: tree.Jump) -> None:
-        if node.kind == "return":
-            self.leave()
-            return
-        following, end = self._loops[-1]
-        self.b.branch(end if node.kind == "break" else following)
-        self.b.position_at_end(self.block("after"))
 
     # ---- expressions ---------------------------------------------------------------------------
 

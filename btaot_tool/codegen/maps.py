@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..payload.layout import MapFlag
+from ..payload.layout import Feature, MapFlag, SessionFact, TypeKind
 from ..sema.env import MapInfo
-from ..sema.types import Agg, Type
-from ..symbols import map_fd, map_value
+from ..sema.types import Agg, Int, Type
+from ..symbols import map_fd, map_value, session
 from ..syntax import tree
-from .llvm import I32, PTR, const, ir
+from .llvm import I32, I64, PTR, const, ir
 from .memory import MemoryGen
 from .module import MapPlan
 from .values import Memory, Scalar, Value
@@ -221,12 +221,53 @@ class Maps(MemoryGen):
         change(pointer, False)
         self.b.branch(end)
 
-    def read_aggregate(self, info: MapInfo, target: tree.Expr) -> Value:
-        """Read an aggregation in the kernel: every CPU's share has to be looked up."""
-        self.mod.diags.error(
-            target.span, f"reading the aggregation {info.name} in the kernel is not supported yet", "print it instead"
-        )
-        return Scalar(info.value, const(0))
+    def read_aggregate(self, info: MapInfo, target: tree.MapRef | tree.MapAccess) -> Value:
+        """Read an aggregation in the kernel as one integer."""
+        return self.sum_cpus(info, self.key(info, target))
+
+    def sum_cpus(self, info: MapInfo, key: Any) -> Scalar:
+        """Put the shares of all CPUs together; a CPU without a share counts as nothing."""
+        assert isinstance(info.value, Agg)
+        agg = info.value
+        self.require(Feature.MAP_LOOKUP_PERCPU, f"reading {info.name} in the program")
+        total, count, cpu = (self.cell() for _ in range(3))
+        for cell in (total, count, cpu):
+            self.b.store(const(0), cell)
+        head, body, found, step, end = (self.block(n) for n in ("cpus", "cpu", "share", "next", "summed"))
+        self.goto(head)
+        i = self.b.load(cpu, typ=I64)
+        self.b.cbranch(self.b.icmp_unsigned("<", i, self.symbol(session(SessionFact.CPU_COUNT))), body, end)
+        self.b.position_at_end(body)
+        share = self.helper_ptr("map_lookup_percpu_elem", self.map_ptr(info), key, i)
+        self.b.cbranch(self.is_null(share), step, found)
+        self.b.position_at_end(found)
+        self._add_share(agg, share, total, count)
+        self.goto(step)
+        self.b.store(self.b.add(self.b.load(cpu, typ=I64), const(1)), cpu)
+        self.b.branch(head)
+        self.b.position_at_end(end)
+        value = self.b.load(total, typ=I64)
+        if agg.kind in (TypeKind.AVG, TypeKind.STATS):
+            value = self.arithmetic("/", value, self.b.load(count, typ=I64), agg.signed)
+        return Scalar(Int(8, agg.signed), value)
+
+    def _add_share(self, agg: Agg, share: Any, total: Any, count: Any) -> None:
+        value = self.b.load(share, typ=I64)
+        old = self.b.load(total, typ=I64)
+        if agg.kind in (TypeKind.COUNT, TypeKind.SUM):
+            self.b.store(self.b.add(old, value), total)
+            return
+        other = self.b.load(self.offset(share, 8), typ=I64)
+        seen = self.b.load(count, typ=I64)
+        if agg.kind in (TypeKind.AVG, TypeKind.STATS):
+            self.b.store(self.b.add(old, value), total)
+        else:
+            compare = self.b.icmp_signed if agg.signed else self.b.icmp_unsigned
+            better = compare("<" if agg.kind is TypeKind.MIN else ">", value, old)
+            better = self.b.or_(better, self.b.icmp_unsigned("==", seen, const(0)))
+            better = self.b.and_(better, self.b.icmp_unsigned("!=", other, const(0)))
+            self.b.store(self.b.select(better, value, old), total)
+        self.b.store(self.b.add(seen, other), count)
 
 
 def i32_key(value: int) -> Any:

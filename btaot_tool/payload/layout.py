@@ -109,7 +109,7 @@ class SymbolKind(enum.IntEnum):
     OPTION_INT = 21  # a: named parameter (ref into params); integer or bool value
     OPTION_STRLEN = 22  # a: named parameter (ref into params)
     CGROUP_ID = 23  # a: path
-    FEATURE = 24  # imm: Feature; 0 or 1
+    FEATURE = 24  # imm: Feature; 0 or 1.  a: what of the script cannot do without it (then 0 is an error), or empty
     SESSION = 25  # imm: SessionFact
     PROBE_ID = 26  # index of the attach-point instance this copy of the program serves (see docs)
     USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance

@@ -6,7 +6,7 @@ from .. import library
 from ..syntax import tree
 from . import operators
 from .checker import ExpressionChecker
-from .env import Variable
+from .env import MapInfo, Variable
 from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void, fits, join
 
 
@@ -179,12 +179,25 @@ class Checker(ExpressionChecker):
         self.scopes.push()
         variable = self.scopes.declare(Variable(node.name, node))
         self.template.variables[node] = variable
-        if not isinstance(info.key, Unknown) and not isinstance(info.value, Unknown):
-            value = Int(8, info.value.signed) if isinstance(info.value, Agg) else info.value
-            self.shared.variables[self._key(variable)] = Tuple((info.key, value))
+        self._set_pair(node, info, variable)
         self._loop(node.body)
         self.scopes.pop()
-        self.error(node, "for over a map is not supported yet")
+
+    def _set_pair(self, node: tree.ForMap, info: MapInfo, variable: Variable) -> None:
+        """Give the variable of a loop over a map its type: the tuple (key, value)."""
+        if isinstance(info.key, Unknown) or isinstance(info.value, Unknown):
+            if self.final:
+                self.error(node.map, f"Undefined map: {info.name}")
+            return
+        value = info.value
+        if isinstance(value, Agg):
+            if not value.castable:
+                self.error(node.map, f"Loop expression does not support type: {value}")
+            value = Int(8, value.signed)
+        pair = Tuple((info.key, value))
+        if self.shared.variables.get(self._key(variable)) != pair:
+            self.shared.variables[self._key(variable)] = pair
+            self.shared.changed = True
 
     def _Jump(self, node: tree.Jump) -> None:
         if node.kind != "return" and not self.loops:

@@ -63,9 +63,12 @@ def map_value(index: int, offset: int = 0) -> Symbol:
     return Symbol(SymbolKind.MAP_VALUE, index, imm=offset)
 
 
-def feature(which: Feature) -> Symbol:
-    """Return the flag that tells whether the host's kernel can do something."""
-    return Symbol(SymbolKind.FEATURE, imm=int(which))
+def feature(which: Feature, needed_for: str = "") -> Symbol:
+    """Return the flag that tells whether the host's kernel can do something.
+
+    ``needed_for``: what of the script cannot do without it; the runtime then refuses to start.
+    """
+    return Symbol(SymbolKind.FEATURE, needed_for, imm=int(which))
 
 
 def session(fact: SessionFact) -> Symbol:

@@ -38,6 +38,21 @@ static const struct { uint16_t feature, helper; } helpers[] = {
 	{ BTAOT_FEATURE_MAP_LOOKUP_PERCPU, 195 },
 };
 
+static const char *const names[BTAOT_FEATURE_LIMIT] = {
+	[BTAOT_FEATURE_FETCHING_ATOMICS] = "fetching atomics", [BTAOT_FEATURE_BPF_LOOP] = "bpf_loop",
+	[BTAOT_FEATURE_FOR_EACH_MAP_ELEM] = "bpf_for_each_map_elem", [BTAOT_FEATURE_ATTACH_COOKIE] = "bpf_get_attach_cookie",
+	[BTAOT_FEATURE_GET_FUNC_IP] = "bpf_get_func_ip", [BTAOT_FEATURE_GET_CURRENT_TASK_BTF] = "bpf_get_current_task_btf",
+	[BTAOT_FEATURE_KTIME_GET_TAI_NS] = "bpf_ktime_get_tai_ns", [BTAOT_FEATURE_KTIME_GET_BOOT_NS] = "bpf_ktime_get_boot_ns",
+	[BTAOT_FEATURE_PROBE_READ_KERNEL] = "bpf_probe_read_kernel", [BTAOT_FEATURE_JIFFIES64] = "bpf_jiffies64",
+	[BTAOT_FEATURE_GET_NS_CURRENT_PID_TGID] = "bpf_get_ns_current_pid_tgid", [BTAOT_FEATURE_D_PATH] = "bpf_d_path",
+	[BTAOT_FEATURE_STRNCMP] = "bpf_strncmp", [BTAOT_FEATURE_MAP_LOOKUP_PERCPU] = "bpf_map_lookup_percpu_elem",
+};
+
+const char *feature_name(uint32_t feature)
+{
+	return feature < BTAOT_FEATURE_LIMIT && names[feature] ? names[feature] : "(new feature)";
+}
+
 /* BTF of a program with one callback: two functions that take nothing and return an int. */
 static int callback_btf_load(void)
 {

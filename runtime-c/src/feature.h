@@ -7,4 +7,7 @@
 /* Whether programs of this type can use a Feature (BTAOT_FEATURE_*).  Tested once per feature and type, then remembered. */
 bool feature_has(struct env *env, uint32_t feature, uint32_t prog_type, uint32_t expected_attach_type);
 
+/* How the kernel calls it: "bpf_loop". */
+const char *feature_name(uint32_t feature);
+
 #endif

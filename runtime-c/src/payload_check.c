@@ -339,7 +339,7 @@ static bool symbol_fits(const struct payload *p, const struct btaot_symbol *s)
 	case BTAOT_SYMBOL_KIND_OPTION_STRLEN:
 		return s->a < p->param_count;
 	case BTAOT_SYMBOL_KIND_FEATURE:
-		return s->imm >= 0 && s->imm < BTAOT_FEATURE_LIMIT;
+		return a && s->imm >= 0 && s->imm < BTAOT_FEATURE_LIMIT;
 	case BTAOT_SYMBOL_KIND_SESSION:
 		return s->imm >= 0 && s->imm < BTAOT_SESSION_FACT_LIMIT;
 	default:

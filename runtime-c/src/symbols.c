@@ -109,7 +109,7 @@ static int symbol_local(struct env *env, const struct btaot_symbol *s, const str
 	case BTAOT_SYMBOL_KIND_FEATURE:
 		*value = s->imm == BTAOT_FEATURE_ATTACH_COOKIE ? cookies_work(env, scope) :
 			 feature_has(env, (uint32_t)s->imm, scope->provider->prog_type, scope->expected_attach_type);
-		return 0;
+		return !*value && s->a ? -ENOENT : 0;
 	case BTAOT_SYMBOL_KIND_PROBE_ID:
 		/* With cookies the constant is dead code; one value for all keeps the instances' programs equal. */
 		*value = cookies_work(env, scope) ? 0 : scope->instance_index;
@@ -183,6 +183,10 @@ void symbol_explain(struct env *env, uint32_t symbol, const struct symbol_scope 
 		return;
 	case BTAOT_SYMBOL_KIND_UADDR:
 		err("%s: '%s' has no symbol '%s'", place, name, payload_str(p, s->b));
+		return;
+	case BTAOT_SYMBOL_KIND_FEATURE:
+		err("%s: %s needs %s, which this kernel (%s) has not or does not allow", place, payload_str(p, s->a),
+		    feature_name((uint32_t)s->imm), host.release);
 		return;
 	case BTAOT_SYMBOL_KIND_KADDR:
 	case BTAOT_SYMBOL_KIND_KFUNC:

@@ -1,0 +1,304 @@
+"""Loops: bounded ones inline, the others as callbacks of bpf_loop and bpf_for_each_map_elem.
+
+A callback is a function of its own in the program's section.  What it shares with the function around it goes
+through an array on the stack, the *bridge*: context, scratch slot, a word that says that the run has ended
+inside the loop, then the loop's own words, then the addresses of the scratch variables that the body uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..payload.layout import Feature
+from ..sema.env import MapInfo, Variable
+from ..sema.types import Agg, Struct, Tuple, Type
+from ..symbols import feature
+from ..syntax import tree
+from .events import Events, walk
+from .llvm import I64, PTR, const, ir
+from .values import Memory
+
+CONTEXT, SCRATCH, LEFT, WORDS = 0, 1, 2, 3  # words of the bridge
+MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
+LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
+_FRAME = ("function", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools", "_borrowed",
+          "_loops", "_variables", "_in_callback")  # fmt: skip
+
+
+@dataclass(slots=True)
+class Bridge:
+    """The array that a callback shares with its caller, and the variables in it."""
+
+    memory: Any
+    words: int
+    captured: list[Variable]
+    left: bool = False  # the body can end the run
+
+
+class Loops(Events):
+    """Adds loops, and the scratch variables that they share, to a function."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._variables: dict[int, Any] = {}
+        self._loops: list[tuple[Any, Any]] = []
+        self._in_callback = False
+        self._callbacks = 0
+        if any(isinstance(n, (tree.While, tree.ForRange, tree.ForMap)) for n in walk(self.template.node.body)):
+            self.stack_budget = LOOP_STACK_BUDGET
+
+    # ---- scratch variables ---------------------------------------------------------------------
+
+    def variable(self, variable: Variable) -> Any:
+        """Return the cell of a scratch variable: a register, or memory that lives as long as the function."""
+        key = id(variable.decl)
+        if key not in self._variables:
+            typ = self.checked.variable_type(self.template, variable)
+            if typ.is_scalar or is_lazy(typ):
+                cell = self.cell()
+                self._entry.store(const(0), cell)
+                self._variables[key] = cell
+            else:
+                self.temp(typ)
+                self._variables[key] = self._borrowed[-1].pop()[1]  # never free again
+        cell = self._variables[key]
+        return self._slot_ptr(cell) if isinstance(cell, int) else cell
+
+    # ---- jumps and plain loops -----------------------------------------------------------------
+
+    def _loop_body(self, body: tree.Block, following: Any, end: Any) -> None:
+        self._loops.append((following, end))
+        self.expr(body)
+        self._loops.pop()
+
+    def _Unroll(self, node: tree.Unroll) -> None:
+        end = self.block("unrolled")
+        for _ in range(int(self.template.constants[node])):
+            following = self.block("next")
+            self._loop_body(node.body, following, end)
+            self.goto(following)
+        self.goto(end)
+
+    def _Jump(self, node: tree.Jump) -> None:
+        if node.kind == "return":
+            self.leave()
+            return
+        following, end = self._loops[-1]
+        self.b.branch(end if node.kind == "break" else following)
+        self.b.position_at_end(self.block("after"))
+
+    def _While(self, node: tree.While) -> None:
+        def called(index: Any, words: list[Any]) -> None:
+            body = self.block("body")
+            with self.lifetime():
+                self.b.cbranch(self.condition(node.cond), body, self._loops[-1][1])
+            self.b.position_at_end(body)
+            self.expr(node.body)
+
+        def inline() -> None:
+            head, body, end = self.block("while"), self.block("body"), self.block("endwhile")
+            self.goto(head)
+            self.b.cbranch(self.condition(node.cond), body, end)
+            self.b.position_at_end(body)
+            self._loop_body(node.body, head, end)
+            self.goto(head)
+            self.b.position_at_end(end)
+
+        self._repeat(node.body, [node.cond, node.body], const(MAX_LOOPS), [], called, inline)
+
+    def _ForRange(self, node: tree.ForRange) -> None:
+        variable = self.template.variables[node]
+        start, limit = self.scalar(node.start), self.scalar(node.end)
+
+        def called(index: Any, words: list[Any]) -> None:
+            self.b.store(self.b.add(words[0], index), self.variable(variable))
+            self.expr(node.body)
+
+        def inline() -> None:
+            self._range_inline(node, start, limit)
+
+        count = self.b.select(self.b.icmp_signed("<", start, limit), self.b.sub(limit, start), const(0))
+        self._repeat(node.body, [node.body], count, [start], called, inline)
+
+    def _range_inline(self, node: tree.ForRange, start: Any, limit: Any) -> None:
+        counter = self.cell()
+        self.b.store(start, counter)
+        head, body, step, end = (self.block(n) for n in ("for", "body", "step", "endfor"))
+        self.goto(head)
+        i = self.b.load(counter, typ=I64)
+        self.b.cbranch(self.b.icmp_signed("<", i, limit), body, end)
+        self.b.position_at_end(body)
+        self.b.store(i, self.variable(self.template.variables[node]))
+        self._loop_body(node.body, step, end)
+        self.goto(step)
+        self.b.store(self.b.add(self.b.load(counter, typ=I64), const(1)), counter)
+        self.b.branch(head)
+        self.b.position_at_end(end)
+
+    # ---- loops with bpf_loop -------------------------------------------------------------------
+
+    def _repeat(
+        self,
+        body: tree.Block,
+        shared: list[tree.Expr],
+        count: Any,
+        words: list[Any],
+        called: Callable[[Any, list[Any]], None],
+        inline: Callable[[], None],
+    ) -> None:
+        """Generate a loop of at most ``count`` rounds: with bpf_loop, or inline where the host accepts no callback.
+
+        ``called(index, words)`` generates a round inside the callback, ``inline`` the whole loop.
+        """
+
+        def with_callback() -> None:
+            bridge = self._bridge(shared, words)
+            callback = self._callback(bridge, [I64, PTR], lambda args, w: called(args[0], w))
+            self._keep_reachable(callback, [const(0), bridge.memory])
+            self.helper("loop", count, callback, bridge.memory, 0)
+            self._after(bridge)
+
+        if self._in_callback:  # a host that accepted the outer callback accepts this one
+            with_callback()
+            return
+        self.when(self.has(Feature.BPF_LOOP), with_callback, inline)
+
+    def _keep_reachable(self, callback: Any, args: list[Any]) -> None:
+        """Call the callback where it is never reached: a function that nothing refers to is refused by the verifier,
+        and a host without bpf_loop gets no reference to it."""
+        never = self.b.icmp_unsigned("==", self.symbol(feature(Feature.BPF_LOOP)), const(2))
+        self.when(never, lambda: self._call(callback, args))
+
+    def _call(self, callback: Any, args: list[Any]) -> None:
+        self.b.call(callback, args)
+
+    # ---- loops over maps -----------------------------------------------------------------------
+
+    def _ForMap(self, node: tree.ForMap) -> None:
+        info = self.map_info(node.map)
+        self.require(Feature.FOR_EACH_MAP_ELEM, f"for over {info.name}")
+        bridge = self._bridge([node.body], [])
+
+        def round_(args: list[Any], words: list[Any]) -> None:
+            self._set_pair(info, self.template.variables[node], args[1], args[2])
+            self.expr(node.body)
+
+        callback = self._callback(bridge, [PTR, PTR, PTR, PTR], round_)
+        self.helper("for_each_map_elem", self.map_ptr(info), callback, bridge.memory, 0)
+        self._after(bridge)
+
+    def _set_pair(self, info: MapInfo, variable: Variable, key: Any, value: Any) -> None:
+        """Copy an element into the loop's variable, the tuple (key, value)."""
+        typ = self.checked.variable_type(self.template, variable)
+        assert isinstance(typ, Tuple)
+        pair, at = self.variable(variable), typ.offsets[1]
+        self.zero(pair, (typ.size + 7) // 8 * 8)
+        self.copy(pair, key, info.key.size, min(8, info.key.align), 8)
+        place = Memory(typ.items[1], self.offset(pair, at), typ.items[1].align)
+        if isinstance(info.value, Agg):
+            with self.lifetime():
+                self.put(self.sum_cpus(info, pair), place)
+        else:
+            self.copy(place.ptr, value, info.value.size, min(8, info.value.align), place.align)
+
+    # ---- callbacks -----------------------------------------------------------------------------
+
+    def _bridge(self, bodies: list[tree.Expr], words: list[Any]) -> Bridge:
+        """Fill the array for a callback."""
+        captured = self._captured(bodies)
+        slots = [self.ctx, self.b.load(self._scratch_var, typ=PTR), const(0), *words]
+        cells = [self.variable(v) for v in captured]
+        size = len(slots) + len(cells)
+        self._stack_used += 8 * size
+        memory = self._alloca(ir.ArrayType(I64, size))
+        for i, value in enumerate(slots):
+            self.b.store(value, self.offset(memory, 8 * i))
+        for i, cell in enumerate(cells, len(slots)):
+            self.b.store(cell, self.offset(memory, 8 * i))
+        return Bridge(memory, len(words), captured)
+
+    def _captured(self, bodies: list[tree.Expr]) -> list[Variable]:
+        """Return the variables that code uses and that lie in this function's frame."""
+        nodes = [n for body in bodies for n in walk(body)]
+        inside = {id(n) for n in nodes}
+        found: dict[int, Variable] = {}
+        for node in nodes:
+            variable = self.template.variables.get(node)
+            if variable is None or id(variable.decl) in inside or not self._has_type(variable):
+                continue
+            self.variable(variable)
+            if not isinstance(self._variables[id(variable.decl)], int):
+                found[id(variable.decl)] = variable
+        return list(found.values())
+
+    def _has_type(self, variable: Variable) -> bool:
+        return (self.template.index, id(variable.decl)) in self.checked.variables
+
+    def _callback(self, bridge: Bridge, params: list[Any], body: Callable[[list[Any], list[Any]], None]) -> Any:
+        """Generate a callback whose bridge is its last parameter (of two) or its fourth; returns the function."""
+        with self._nested(params):
+            args = list(self.function.args)
+            memory = args[-1]
+            words = [self._entry.load(self._at_entry(memory, WORDS + i), typ=I64) for i in range(bridge.words)]
+            self.ctx = self._entry.load(self._at_entry(memory, CONTEXT), typ=PTR)
+            self._entry.store(self._entry.load(self._at_entry(memory, SCRATCH), typ=PTR), self._scratch_var)
+            for i, variable in enumerate(bridge.captured, WORDS + bridge.words):
+                self._variables[id(variable.decl)] = self._entry.load(self._at_entry(memory, i), typ=PTR)
+            again, stop = self.block("again"), self.block("stop")
+            self._loops.append((again, stop))
+            body(args, words)
+            bridge.left = self.leaves
+            self._finish_callback(memory, again, stop)
+            function = self.function
+        return function
+
+    def _at_entry(self, memory: Any, word: int) -> Any:
+        return self._entry.gep(memory, [const(8 * word)], source_etype=ir.IntType(8))
+
+    def _finish_callback(self, memory: Any, again: Any, stop: Any) -> None:
+        if not self.ended():
+            self.b.branch(again)
+        self._entry.branch(self._body)
+        self.b.position_at_end(again)
+        self.b.ret(const(0))
+        self.b.position_at_end(stop)
+        self.b.ret(const(1))
+        self.b.position_at_end(self.done)
+        self.b.store(const(1), self.offset(memory, 8 * LEFT))
+        self.b.ret(const(1))
+
+    @contextmanager
+    def _nested(self, params: list[Any]) -> Iterator[None]:
+        """Generate into a new function; the stack that it takes counts for the whole program."""
+        saved = {name: getattr(self, name) for name in _FRAME}
+        scratch = {key: cell for key, cell in self._variables.items() if isinstance(cell, int)}
+        self._callbacks += 1
+        self._open(f"callback_{self.template.index}_{self._callbacks}", params)
+        self.function.linkage = "internal"
+        self.function.attributes.add("noinline")
+        self._variables, self._loops, self._in_callback = scratch, [], True
+        yield
+        for name, value in saved.items():
+            setattr(self, name, value)
+
+    def _after(self, bridge: Bridge) -> None:
+        """Leave the program if the loop's body did."""
+        if not bridge.left:
+            return
+        left = self.b.load(self.offset(bridge.memory, 8 * LEFT), typ=I64)
+        self.when(self.truth(left), self.leave)
+
+    def condition(self, node: tree.Expr) -> Any:
+        """Return the truth of an expression, i1 (``gen.Gen``)."""
+        raise NotImplementedError
+
+
+def is_lazy(typ: Type) -> bool:
+    """Whether a value of a type is held as an address and read member by member."""
+    return isinstance(typ, Struct) and typ.kernel
+
+
+__all__ = ["Loops"]
