@@ -24,6 +24,7 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     """Compile a script; raises CompileError with everything that is wrong with it."""
     from .bpf.object import read_object
     from .codegen import generate
+    from .expand import expand
     from .imports import merge_imports
     from .payload.assemble import assemble
     from .sema.program import check_program
@@ -33,7 +34,8 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     program = parse(source, diags)  # text -> syntax tree
     dependencies = merge_imports(program, source, options, diags)  # -> one tree of all imported scripts
     kernel = _kernel(options, diags)
-    checked = check_program(program, kernel, kernel, options, diags)  # -> checked, typed tree
+    expanded = expand(source, program, kernel, options, diags)  # -> imports, C definitions and macros are in it
+    checked = check_program(expanded.program, kernel, expanded.table, options, diags)  # -> checked, typed tree
     generated = generate(checked, options, diags)  # -> LLVM IR -> BPF object
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations

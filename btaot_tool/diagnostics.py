@@ -21,13 +21,27 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of a source: 1-based lines and columns, the end column is exclusive."""
+    """A range of a source: 1-based lines and columns, the end column is exclusive.
+
+    ``parent`` is the call that a place in a macro was expanded from.
+    """
 
     source: Source
     line: int
     column: int
     end_line: int
     end_column: int
+    parent: Span | None = None
+
+    def within(self, call: Span) -> Span:
+        """Return this place in a macro as the expansion of a call shows it."""
+        parent = call if self.parent is None else self.parent.within(call)
+        return Span(self.source, self.line, self.column, self.end_line, self.end_column, parent)
+
+    @property
+    def outermost(self) -> Span:
+        """The place that no macro holds: the call that everything was expanded from."""
+        return self if self.parent is None else self.parent.outermost
 
     def to(self, other: Span) -> Span:
         """Return the span from the start of this one to the end of the other."""
@@ -56,16 +70,23 @@ class Diagnostic:
     span: Span | None = None
     hint: str = ""
     code: str = ""  # stable name, kebab-case, for tests and -W options
+    notes: tuple[tuple[Span, str], ...] = ()  # other places that have to do with it
 
     def render(self) -> str:
-        """Return the message with its source line and a row of carets."""
-        if self.span is None:
-            text = f"{self.severity.value}: {self.message}"
-        else:
-            text = f"{self.span}: {self.severity.value}: {self.message}\n{_quote(self.span)}"
+        """Return the message with its source line and a row of carets; then notes and the macro calls around it."""
+        text = self._place(self.span, self.message) if self.span else f"{self.severity.value}: {self.message}"
+        for span, message in self.notes:
+            text += "\n" + self._place(span, message)
+        call = self.span.parent if self.span else None
+        while call is not None:
+            text += "\n" + self._place(call, "expanded from")
+            call = call.parent
         if self.hint:
             text += f"\nHINT: {self.hint}"
         return text
+
+    def _place(self, span: Span, message: str) -> str:
+        return f"{span}: {self.severity.value}: {message}\n{_quote(span)}"
 
 
 def _quote(span: Span) -> str:
@@ -89,9 +110,16 @@ class Diagnostics:
 
     items: list[Diagnostic] = field(default_factory=list)
 
-    def error(self, span: Span | None, message: str, hint: str = "", code: str = "") -> None:
+    def error(
+        self,
+        span: Span | None,
+        message: str,
+        hint: str = "",
+        code: str = "",
+        notes: tuple[tuple[Span, str], ...] = (),
+    ) -> None:
         """Note an error; compilation goes on to the end of the stage to find more of them."""
-        self._add(Diagnostic(Severity.ERROR, message, span, hint, code))
+        self._add(Diagnostic(Severity.ERROR, message, span, hint, code, notes))
 
     def warning(self, span: Span | None, message: str, hint: str = "", code: str = "") -> None:
         """Note a warning."""

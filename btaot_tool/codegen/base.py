@@ -97,7 +97,7 @@ class FunctionBase:
     def at(self, span: Span) -> None:
         """Attribute the instructions that follow to a place of the script."""
         self._span = span
-        self.b.debug_metadata = self._debug.location(span, self._scope)
+        self.b.debug_metadata = self._debug.location(span.outermost, self._scope)
 
     @property
     def span(self) -> Span:

@@ -77,7 +77,7 @@ def _add_map(writer: PayloadWriter, types: TypeWriter, plan: MapPlan) -> None:
 
 
 def _position(span: Span | None) -> tuple[int, int]:
-    return (span.line, span.column) if span else (0, 0)
+    return (span.outermost.line, span.outermost.column) if span else (0, 0)
 
 
 def _add_symbol(writer: PayloadWriter, symbol: Symbol, span: Span | None) -> None:
@@ -174,7 +174,7 @@ def _add_action(writer: PayloadWriter, types: TypeWriter, action: Action) -> Non
     ]
     fields = [(f.type, f.offset, f.dynamic) for f in action.fields]
     end = max((offset + (4 if dynamic else typ.size) for typ, offset, dynamic in fields), default=8)
-    span = action.span
+    span = action.span.outermost if action.span.source is not action.span.outermost.source else action.span
     writer.add(
         "action",
         kind=int(action.kind),

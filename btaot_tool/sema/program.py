@@ -58,20 +58,8 @@ def check_program(
 
 def _refuse_unsupported(program: tree.Program, diags: Diagnostics) -> None:
     """Name what the language has and this compiler does not, yet."""
-    for imported in program.imports:
-        diags.error(imported.span, "import is not supported yet")
-    for macro in program.macros:
-        diags.error(macro.span, "macros are not supported yet")
     for subprog in program.subprogs:
         diags.error(subprog.span, "subprograms (fn) are not supported yet")
-    if program.c_text.strip():
-        first = (program.probes or program.map_decls or [None])[0]
-        span = first.span if first else None
-        diags.error(
-            span,
-            "C definitions and includes are not supported yet",
-            "kernel types need no definition: they come from the kernel pack",
-        )
 
 
 def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:

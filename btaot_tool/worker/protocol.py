@@ -40,23 +40,41 @@ def read_frame(stream: BinaryIO) -> tuple[Message, bytes] | None:
 def encode_diagnostics(items: list[Diagnostic]) -> Message:
     """Turn diagnostics into JSON values; each source is sent once."""
     sources: list[Source] = []
-    rows = []
-    for item in items:
-        span = None
-        if item.span is not None:
-            if item.span.source not in sources:
-                sources.append(item.span.source)
-            s = item.span
-            span = [sources.index(s.source), s.line, s.column, s.end_line, s.end_column]
-        rows.append([item.severity.value, item.message, span, item.hint, item.code])
+    rows = [
+        [
+            item.severity.value,
+            item.message,
+            _encode_span(item.span, sources),
+            item.hint,
+            item.code,
+            [[_encode_span(span, sources), text] for span, text in item.notes],
+        ]
+        for item in items
+    ]
     return {"sources": [[source.name, source.text] for source in sources], "rows": rows}
+
+
+def _encode_span(span: Span | None, sources: list[Source]) -> list[Any] | None:
+    if span is None:
+        return None
+    if span.source not in sources:
+        sources.append(span.source)
+    place = [sources.index(span.source), span.line, span.column, span.end_line, span.end_column]
+    return [*place, _encode_span(span.parent, sources)]
 
 
 def decode_diagnostics(values: Message) -> list[Diagnostic]:
     """Undo ``encode_diagnostics``."""
     sources = [Source(name, text) for name, text in values["sources"]]
     items = []
-    for severity, message, place, hint, code in values["rows"]:
-        span = Span(sources[place[0]], *place[1:]) if place else None
-        items.append(Diagnostic(Severity(severity), message, span, hint, code))
+    for severity, message, place, hint, code, notes in values["rows"]:
+        span = _decode_span(place, sources) if place else None
+        others = tuple((_decode_span(where, sources), text) for where, text in notes)
+        items.append(Diagnostic(Severity(severity), message, span, hint, code, others))
     return items
+
+
+def _decode_span(place: list[Any], sources: list[Source]) -> Span:
+    source, line, column, end_line, end_column, parent = place
+    outer = _decode_span(parent, sources) if parent else None
+    return Span(sources[source], line, column, end_line, end_column, outer)

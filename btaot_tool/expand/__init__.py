@@ -1,0 +1,42 @@
+"""Between syntax and sema: imports, C definitions and macros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..diagnostics import Diagnostics, Source
+from ..kernel.types import Kernel
+from ..options import Options
+from ..syntax import tree
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """The whole script without imports and macros.
+
+    ``table`` has the types of its C definitions over those of the kernel; ``dependencies`` are the files that were
+    read besides the script; ``bpf_sources`` are to be linked into its programs.
+    """
+
+    program: tree.Program
+    table: Kernel
+    dependencies: list[str]
+    bpf_sources: list[Path]
+
+
+def expand(source: Source, program: tree.Program, kernel: Kernel, options: Options, diags: Diagnostics) -> Expanded:
+    """Return the script with everything that it imports and uses; raises CompileError if some of it is wrong."""
+    from .definitions import read_definitions
+    from .imports import resolve_imports
+    from .macros import expand_macros
+
+    imports = resolve_imports(source, program, options.include_dirs, diags)
+    c_side = read_definitions(imports, kernel, options)
+    expanded = expand_macros(imports.program, c_side.macros, diags)
+    diags.check()
+    files = dict.fromkeys(str(path) for path in (*imports.files, *c_side.files))
+    return Expanded(expanded, c_side.table, list(files), imports.bpf_sources)
+
+
+__all__ = ["Expanded", "expand"]

@@ -1,0 +1,60 @@
+"""The C side of a script: its C section, those of imported scripts, and imported headers, as one table of types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..kernel.types import Kernel
+from ..options import Options
+from .imports import Imports, Unit
+
+
+@dataclass(frozen=True)
+class CMacros:
+    """What object-like C macros of a script stand for: text, or the value of a string."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    strings: dict[str, str] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()  # those that the script or its headers define
+
+
+@dataclass(frozen=True)
+class CSide:
+    """``table`` holds the script's types over the kernel's; ``files`` are the headers that were read."""
+
+    table: Kernel
+    macros: CMacros = CMacros()
+    files: tuple[Path, ...] = ()
+
+
+def read_definitions(imports: Imports, kernel: Kernel, options: Options) -> CSide:
+    """Read all C definitions; a script without any costs nothing."""
+    script = imports.units[-1]
+    before = "".join(f"#define {_definition(text)}\n" for text in options.defines)
+    before += "".join(_section(unit) for unit in imports.units[:-1] if unit.program.c_text.strip())
+    before += "".join(f'#include "{path.absolute()}"\n' for path in imports.headers)
+    text = script.program.c_text
+    if not text.strip() and not imports.headers and not before.strip():
+        return CSide(kernel)
+    from ..kernel.cdefs import CDefinitions, parse_c
+    from ..kernel.layered import ScriptKernel
+
+    include = list(dict.fromkeys([unit.directory for unit in reversed(imports.units)]))
+    include += [Path(name) for name in options.include_dirs]
+    if before:
+        text = f'{before}#line 1 "section.c"\n{text}'
+    definitions: CDefinitions = parse_c(text, options.target, script.source, kernel, include)
+    texts = {name: macro.body for name, macro in definitions.macros.items() if macro.params is None and macro.body}
+    own = frozenset(name for name in texts if definitions.own(name))
+    return CSide(ScriptKernel(definitions, kernel), CMacros(texts, definitions.strings, own), definitions.files)
+
+
+def _section(unit: Unit) -> str:
+    return f'#line 1 "{Path(unit.source.name).absolute()}"\n{unit.program.c_text}\n'
+
+
+def _definition(text: str) -> str:
+    """Turn ``NAME=VALUE`` of the command line into what follows #define."""
+    name, equals, value = text.partition("=")
+    return f"{name} {value if equals else '1'}"
