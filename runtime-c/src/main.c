@@ -4,6 +4,7 @@
  * options, configuration, maps, expansion of probes, programs, the run.  Exit status: that of the script's exit(), 1 for
  * every error.  The one `struct env` of the program is here. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -50,6 +51,20 @@ static uint32_t cpus_possible(void)
 	return (uint32_t)strtoul(last, NULL, 10) + 1;
 }
 
+/* Messages name the file as the user does. */
+static int self_read(struct env *env, const char *name)
+{
+	int fd = open(SELF, O_RDONLY | O_CLOEXEC), ret;
+
+	if (fd < 0) {
+		err("%s: cannot open %s: %s", name, SELF, strerror(errno));
+		return -errno;
+	}
+	ret = payload_read_fd(&env->payload, fd, name);
+	close(fd);
+	return ret;
+}
+
 static int prepare(struct env *env)
 {
 	int ret;
@@ -72,8 +87,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	env.start_boot_ns = now_ns(CLOCK_BOOTTIME);
-	ret = payload_read(&env.payload, SELF);
-	if (ret)
+	if (self_read(&env, argc ? argv[0] : SELF))
 		return 1;
 	ret = options_parse(&env, argc, argv);
 	if (!ret)

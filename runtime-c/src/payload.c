@@ -8,7 +8,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -194,19 +193,4 @@ int payload_read_fd(struct payload *p, int fd, const char *name)
 		return -ENOEXEC;
 	}
 	return 0;
-}
-
-int payload_read(struct payload *p, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0) {
-		ret = -errno;
-		err("cannot open %s: %s", path, strerror(errno));
-		return ret;
-	}
-	ret = payload_read_fd(p, fd, path);
-	close(fd);
-	return ret;
 }

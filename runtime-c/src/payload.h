@@ -63,8 +63,7 @@ static inline const char *payload_str(const struct payload *p, uint32_t ref)
 const char *payload_validate(struct payload *p, const void *meta, size_t meta_size, const void *text, size_t text_size,
 			     bool check_digest);
 
-/* Read both sections of the ELF file `path` (normally "/proc/self/exe") and validate them; prints what is wrong. */
-int payload_read(struct payload *p, const char *path);
+/* Read both sections of an open ELF file (/proc/self/exe, a memfd) and validate them; prints what is wrong, with `name`. */
 int payload_read_fd(struct payload *p, int fd, const char *name);
 
 #endif
