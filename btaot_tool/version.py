@@ -13,7 +13,7 @@ from . import __version__
 _BACKENDS = ("llvmlite", "lark", "lief", "ziglang")
 #: Folders of this package that only move results around.
 _NEUTRAL = frozenset({"cli", "scons", "inspect", "worker", "__pycache__"})
-_SUFFIXES = frozenset({".py", ".lark", ".bt", ".h"})
+_SUFFIXES = frozenset({".py", ".lark", ".bt", ".h", ".json"})
 
 
 def package_dir() -> Path:
