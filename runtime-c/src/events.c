@@ -29,8 +29,8 @@
 #define NAP_MAX_NS 1000000
 /* How long events_drain() goes on with naps before the caller looks at signals again, and output may wait. */
 #define BUSY_NS 20000000
-/* Bytes mapped a second time behind the end of the buffer.  The kernel would map all of it twice, and each of these pages
- * counts as our memory: so only as much as usual records need. */
+/* Bytes mapped a second time behind the end of the buffer.  The kernel would map all of it twice, and each of
+ * these pages counts as our memory: so only as much as usual records need. */
 #define WRAP_BYTES 65536
 
 struct events {

@@ -1,7 +1,7 @@
 /* ksyms.c - names of kernel addresses.
  *
- * Role: /proc/kallsyms takes 50-110 ms to read, so it is the last resort.  From Linux 5.14 a BPF program of type SYSCALL
- * asks the kernel itself: bpf_snprintf("%pS") costs 0.24 ms to set up and some microseconds per address, and knows
+ * Role: /proc/kallsyms takes 50-110 ms to read, so it is the last resort.  From Linux 5.14 a BPF program of type
+ * SYSCALL asks the kernel itself: bpf_snprintf("%pS") costs 0.24 ms to set up and some microseconds per address, and knows
  * modules and BPF programs.  Answers are kept in a hash table, because stacks repeat their frames.
  * Where such programs are missing, the text symbols of kallsyms are read once, the first time one is needed. */
 #include "ksyms.h"

@@ -64,7 +64,8 @@ struct bytes {
 };
 struct bytes value_bytes(const struct btaot_type *t, const uint8_t *p, const struct value_src *src);
 /* How a field of a struct is read: a bitfield is copied out into `room`. */
-const uint8_t *field_value(const struct btaot_type *t, const struct btaot_field *f, const uint8_t *base, uint8_t room[8]);
+const uint8_t *field_value(const struct btaot_type *t, const struct btaot_field *f, const uint8_t *base,
+			   uint8_t room[8]);
 /* The enumerator's name, or NULL. */
 const char *enum_name(const struct output *o, const struct btaot_type *t, uint64_t v);
 uint64_t divide_int(const struct btaot_type *t, uint64_t v, uint64_t div);

@@ -103,8 +103,8 @@ static void put_build_id_frame(struct textbuf *b, const struct build_id_frame *f
 	}
 }
 
-static void put_frames(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *ips, uint32_t size,
-		       uint32_t frames, uint32_t pid)
+static void put_frames(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *ips,
+		       uint32_t size, uint32_t frames, uint32_t pid)
 {
 	bool user = t->kind == BTAOT_TYPE_KIND_USTACK;
 	uint32_t frame_size = t->p0 == BTAOT_STACK_MODE_BUILD_ID ? sizeof(struct build_id_frame) : sizeof(uint64_t);

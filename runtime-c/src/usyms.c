@@ -3,7 +3,8 @@
  * Role: an address belongs to a mapping, a mapping to a file, a place in the file to a function.  Files are kept by
  * device and inode with their functions sorted by file offset, so address-space randomisation does not matter and a
  * library is read once for all processes.  Mappings are kept per process and read again when an address is in none of
- * them; a process that is gone keeps what was seen of it.  Files are opened through /proc/PID, in the process's own mount namespace. */
+ * them; a process that is gone keeps what was seen of it.  Files are opened through /proc/PID, in the process's
+ * own mount namespace. */
 #include "usyms.h"
 
 #include <elf.h>

@@ -118,7 +118,8 @@ struct bytes value_bytes(const struct btaot_type *t, const uint8_t *p, const str
 	return s;
 }
 
-const uint8_t *field_value(const struct btaot_type *t, const struct btaot_field *f, const uint8_t *base, uint8_t room[8])
+const uint8_t *field_value(const struct btaot_type *t, const struct btaot_field *f, const uint8_t *base,
+			   uint8_t room[8])
 {
 	uint64_t v;
 
