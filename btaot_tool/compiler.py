@@ -25,14 +25,12 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     from .bpf.object import read_object
     from .codegen import generate
     from .expand import expand
-    from .imports import merge_imports
     from .payload.assemble import assemble
     from .sema.program import check_program
     from .syntax import parse
 
     diags = Diagnostics()
     program = parse(source, diags)  # text -> syntax tree
-    dependencies = merge_imports(program, source, options, diags)  # -> one tree of all imported scripts
     kernel = _kernel(options, diags)
     expanded = expand(source, program, kernel, options, diags)  # -> imports, C definitions and macros are in it
     checked = check_program(expanded.program, kernel, expanded.table, options, diags)  # -> checked, typed tree
@@ -40,7 +38,7 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations
     meta, text = assemble(checked, generated, obj, source.name)  # -> payload
-    return CompileResult(meta, text, diags.items, dependencies)
+    return CompileResult(meta, text, diags.items, expanded.dependencies)
 
 
 def _kernel(options: Options, diags: Diagnostics) -> Kernel:

@@ -22,24 +22,30 @@ def references(text: str) -> list[str]:
 
 
 def script_scanner() -> Any:
-    """Return the scanner for scripts, imported scripts and headers."""
+    """Return the scanner for scripts: it follows imports itself, as their places depend on the script that begins."""
     from SCons.Scanner import FindPathDirs, ScannerBase
 
-    return ScannerBase(
-        _scan, name="BtAotScanner", skeys=[".bt", ".h", ".c"], path_function=FindPathDirs("BTAOTPATH"), recursive=True
-    )
+    return ScannerBase(_scan, name="BtAotScanner", skeys=[".bt"], path_function=FindPathDirs("BTAOTPATH"))
 
 
-def _scan(node: Any, env: Any, path: tuple[Any, ...] = ()) -> list[Any]:
-    """Return the files that a file names; one that is not found is left for the compiler to complain about."""
-    file = node.rfile()  # of a variant directory without copies, or of a repository
-    if not file.exists():
-        return []
-    places = (node.dir, file.dir, *path)
-    result = []
-    for name in references(file.get_text_contents()):
-        result += _find(name, places)
-    return list(dict.fromkeys(result))
+def _scan(script: Any, env: Any, path: tuple[Any, ...] = ()) -> list[Any]:
+    """Return the files that a script names, directly or not; what is not found is left for the compiler to report.
+
+    A file is looked up beside the one that names it, beside the script, and in BTAOTPATH.
+    """
+    found: dict[Any, None] = {}
+    waiting = [script]
+    while waiting:
+        node = waiting.pop()
+        file = node.rfile()  # of a variant directory without copies, or of a repository
+        if not file.exists():
+            continue
+        places = (node.dir, file.dir, script.dir, script.rfile().dir, *path)
+        for name in references(file.get_text_contents()):
+            fresh = [entry for entry in _find(name, places) if entry not in found]
+            found.update(dict.fromkeys(fresh))
+            waiting += fresh
+    return list(found)
 
 
 def _find(name: str, places: tuple[Any, ...]) -> list[Any]:

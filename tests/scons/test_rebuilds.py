@@ -23,8 +23,9 @@ def two(project: Project, stand_in_compiler: Path) -> Project:
         b_bt=HELLO,
         inc__a_h='#include "deep.h"\n',
         inc__deep_h="#define DEEP 1\n",
-        lib__one_bt='import "two.bt";\n',
+        lib__one_bt='import "two.bt";\nimport "root.bt";\n',
         lib__two_bt="",
+        root_bt="// beside the script that begins\n",
         more__x_bt="",
     )
     project.sconstruct(
@@ -41,7 +42,7 @@ def two(project: Project, stand_in_compiler: Path) -> Project:
     return project
 
 
-@pytest.mark.parametrize("name", ["a.bt", "inc/a.h", "inc/deep.h", "lib/one.bt", "lib/two.bt", "more/x.bt"])
+@pytest.mark.parametrize("name", ["a.bt", "inc/a.h", "inc/deep.h", "lib/one.bt", "lib/two.bt", "root.bt", "more/x.bt"])
 def test_a_file_that_is_read(two: Project, name: str) -> None:
     path = two.path(name)
     path.write_text(path.read_text() + "// changed\n")

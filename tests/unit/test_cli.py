@@ -106,17 +106,3 @@ def test_kernel_list(cli: Cli) -> None:
 def test_unknown_pack_names_the_known_ones(cli: Cli) -> None:
     text = cli("build", "-e", HELLO, "-o", "x", "--kernel", "linux-2.0", status=1)
     assert "there is no kernel pack 'linux-2.0'" in text and "linux-6.12-x86_64" in text
-
-
-def test_imports(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "one.bt").write_text('import "two.bt";\ninterval:s:1 { exit(); }\n')
-    (tmp_path / "lib" / "two.bt").write_text("interval:s:2 { exit(); }\n")
-    (tmp_path / "a.bt").write_text('import "lib";\nimport "lib/one.bt";\nbegin { }\n')
-    cli("build", "a.bt", "--stub", cli.stub)
-    attached = cli("inspect", "a").partition("Attach points")[2].partition("Programs")[0]
-    assert attached.count("interval:s:1 ") == attached.count("interval:s:2 ") == 1, "each file once"
-    (tmp_path / "lib" / "two.bt").write_text("config = { max_strlen = 10 }\n")
-    assert "lib/one.bt:1:" in cli("build", "a.bt", "--stub", cli.stub, status=1)
-    (tmp_path / "lib").chmod(0o777)
-    assert "everybody may write there" in cli("build", "a.bt", "--stub", cli.stub, status=1)
