@@ -1,0 +1,165 @@
+/* A program to be traced: each action of its command line calls known functions with known arguments. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRACED __attribute__((noinline, noclone, used, visibility("default")))
+
+struct point {
+	int x;
+	unsigned char flags;
+	short y;
+	long big;
+	char name[16];
+	struct point *next;
+};
+
+int counter = 42;
+
+TRACED long add(int a, int b)
+{
+	__asm__ volatile("");
+	return (long)a + b;
+}
+
+TRACED long six(long a, long b, long c, long d, long e, long f)
+{
+	__asm__ volatile("");
+	return a + b + c + d + e + f;
+}
+
+TRACED const char *greet(const char *name)
+{
+	__asm__ volatile("" ::: "memory");
+	return name[0] ? "hello" : "nobody";
+}
+
+TRACED int look(const struct point *p)
+{
+	__asm__ volatile("" ::: "memory");
+	return p->x;
+}
+
+TRACED unsigned char narrow(unsigned char c)
+{
+	__asm__ volatile("");
+	return c;
+}
+
+TRACED int inner(int depth)
+{
+	__asm__ volatile("" ::: "memory");
+	return depth;
+}
+
+TRACED int middle(int depth)
+{
+	int r = inner(depth + 1);
+
+	__asm__ volatile("" ::: "memory");
+	return r + 1;
+}
+
+TRACED int outer(int depth)
+{
+	int r = middle(depth + 1);
+
+	__asm__ volatile("" ::: "memory");
+	return r + 1;
+}
+
+static void flood(long n)
+{
+	while (n-- > 0)
+		syscall(SYS_getppid);
+}
+
+static void points(void)
+{
+	struct point second = { -7, 0x81, -300, -5000000000L, "second", NULL };
+	struct point first = { 11, 0xff, 12345, 1L << 40, "first", &second };
+
+	look(&first);
+}
+
+static void text(size_t length)
+{
+	char *s = malloc(length + 1);
+
+	memset(s, 'x', length);
+	s[length] = 0;
+	greet(s);
+	free(s);
+}
+
+static void nap(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void spin(long ms)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &b);
+	while ((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < ms);
+}
+
+/* Actions: name or name=argument. */
+static void act(const char *action)
+{
+	const char *arg = strchr(action, '=');
+	size_t n = arg ? (size_t)(arg - action) : strlen(action);
+	long value = arg ? atol(arg + 1) : 0;
+
+#define IS(name) (n == strlen(name) && !memcmp(action, name, n))
+	if (IS("add"))
+		add((int)value, 1);
+	else if (IS("six"))
+		six(1, -2, 3, -4, 5, -6);
+	else if (IS("greet"))
+		greet(arg ? arg + 1 : "");
+	else if (IS("text"))
+		text((size_t)value);
+	else if (IS("points"))
+		points();
+	else if (IS("narrow"))
+		narrow((unsigned char)value);
+	else if (IS("outer"))
+		outer(0);
+	else if (IS("flood"))
+		flood(value);
+	else if (IS("open"))
+		open(arg + 1, O_RDONLY);
+	else if (IS("name"))
+		prctl(PR_SET_NAME, arg + 1);
+	else if (IS("nap"))
+		nap(value);
+	else if (IS("spin"))
+		spin(value);
+	else if (IS("exit"))
+		exit((int)value);
+	else if (IS("say"))
+		puts(arg + 1);
+	else {
+		fprintf(stderr, "unknown action: %s\n", action);
+		exit(99);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		act(argv[i]);
+	return 0;
+}
