@@ -20,7 +20,7 @@ struct point {
 	struct point *next;
 };
 
-int counter = 42;
+int counter = 42;  /* read by its name */
 
 TRACED long add(int a, int b)
 {
@@ -43,7 +43,7 @@ TRACED const char *greet(const char *name)
 TRACED int look(const struct point *p)
 {
 	__asm__ volatile("" ::: "memory");
-	return p->x;
+	return p->x + counter;
 }
 
 TRACED unsigned char narrow(unsigned char c)
@@ -140,7 +140,7 @@ static void act(const char *action)
 	else if (IS("flood"))
 		flood(value);
 	else if (IS("open"))
-		open(arg + 1, O_RDONLY);
+		syscall(SYS_openat, AT_FDCWD, arg + 1, O_RDONLY);
 	else if (IS("name"))
 		prctl(PR_SET_NAME, arg + 1);
 	else if (IS("nap"))
