@@ -5,6 +5,7 @@ Arithmetic is 64 bits wide; only its signedness depends on the operands (bpftrac
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..kernel.types import CStruct, Member
@@ -197,6 +198,8 @@ def cast(c: ExpressionChecker, node: tree.Cast, source: Type, target: Type) -> T
     if isinstance(target, Str) and target.capacity == 0:
         target = Str(source.size if isinstance(source, Str) else c.max_strlen)
     if _castable(source, target):
+        if isinstance(source, Ptr) and isinstance(target, Ptr):
+            return replace(target, space=source.space)  # it still points where it did
         return target
     return c.error(node, f'Cannot cast from "{source}" to "{target}"')
 

@@ -147,11 +147,22 @@ static int stop(struct env *env)
 	return ret;
 }
 
+/* Whoever closes last waits for the kernel: the child begins when its parent has let go of everything. */
+static void parent_await(int parent)
+{
+	struct pollfd gone = { .fd = parent, .events = POLLIN };
+
+	if (parent < 0)
+		usleep(100000);  /* no pidfd: 5.3 has them, so something forbids them */
+	else
+		poll(&gone, 1, -1);
+}
+
 /* Leave closing to a child, which must not keep the caller's pipes and terminal open. */
 static void detach(struct env *env)
 {
 	bool slow = false;
-	int null;
+	int null, self;
 
 	for (uint32_t i = 0; i < env->instance_count; i++)
 		slow |= env->instances[i].fd_count > 0;
@@ -162,12 +173,14 @@ static void detach(struct env *env)
 		return;
 	}
 	output_close(env);
+	self = pidfd_open_raw(getpid());
 	if (fork())
 		return;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	setsid();
+	parent_await(self);
 	attach_close_all(env);
 	_exit(0);
 }
@@ -185,6 +198,10 @@ static int start(struct env *env, struct target *target)
 	if (ret || env->opt.dry_run)
 		return ret;
 	globals_set_running(env, true);
+	if (env->opt.cmd) {  /* what `begin` prints stands before what the command prints */
+		drain_all(env, true);
+		output_idle(env);
+	}
 	ret = target_start(env, target);
 	if (ret)
 		return ret;

@@ -23,7 +23,7 @@
 #define SYS_pidfd_open 434
 #endif
 
-static int pidfd_open_raw(pid_t pid)
+int pidfd_open_raw(pid_t pid)
 {
 	long fd = syscall(SYS_pidfd_open, pid, 0);
 

@@ -14,6 +14,8 @@ struct target {
 int target_open(struct env *env, struct target *target);
 /* Let the command run; an error if it cannot be executed. */
 int target_start(struct env *env, struct target *target);
+/* A descriptor of a process that is readable once it has ended, or -errno. */
+int pidfd_open_raw(pid_t pid);
 /* Ask the command to end, then make it. */
 void target_close(struct env *env, struct target *target);
 

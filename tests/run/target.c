@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRACED __attribute__((noinline, noclone, used, visibility("default")))
+#define TRACED __attribute__((noinline, used, visibility("default")))
 
 struct point {
 	int x;

@@ -11,7 +11,6 @@ from harness import Builder, run
 ENTRIES = list(read_tables())
 
 
-
 def test_names_are_unique() -> None:
     names = [entry.name for entry in ENTRIES]
     assert sorted(set(names)) == sorted(names)
