@@ -130,7 +130,15 @@ class Gen(Loops):
             self.statement(stmt)
         return self.expr(node.value) if node.value is not None else Nothing()
 
+    def _Comptime(self, node: tree.Comptime) -> Value:
+        return self.expr(self.template.lowered[node])
+
+    def _TypeInfo(self, node: tree.TypeInfo) -> Value:
+        return self.expr(self.template.lowered[node])
+
     def _IfExpr(self, node: tree.IfExpr) -> Value:
+        if node in self.template.lowered:
+            return self.expr(self.template.lowered[node])
         with self.lifetime():
             truth = self.condition(node.cond)
         otherwise = node.otherwise

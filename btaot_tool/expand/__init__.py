@@ -28,12 +28,15 @@ class Expanded:
 def expand(source: Source, program: tree.Program, kernel: Kernel, options: Options, diags: Diagnostics) -> Expanded:
     """Return the script with everything that it imports and uses; raises CompileError if some of it is wrong."""
     from .definitions import read_definitions
+    from .fold import fold_literals
     from .imports import resolve_imports
     from .macros import expand_macros
 
     imports = resolve_imports(source, program, options.include_dirs, diags)
     c_side = read_definitions(imports, kernel, options)
     expanded = expand_macros(imports.program, c_side.macros, diags)
+    diags.check()
+    expanded = fold_literals(expanded, diags)
     diags.check()
     files = dict.fromkeys(str(path) for path in (*imports.files, *c_side.files))
     return Expanded(expanded, c_side.table, list(files), imports.bpf_sources)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..kernel.types import Kernel
 from ..options import Options
 from .imports import Imports, Unit
 
+if TYPE_CHECKING:
+    from ..kernel.cdefs import CDefinitions
+
 
 @dataclass(frozen=True)
 class CMacros:
-    """What object-like C macros of a script stand for: text, or the value of a string."""
+    """What object-like C macros of a script stand for: text, or the value of a number or string.
+
+    Those that stand for an enumerator are left out: it has a name to be printed.
+    """
 
     texts: dict[str, str] = field(default_factory=dict)
     strings: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
     own: frozenset[str] = frozenset()  # those that the script or its headers define
 
 
@@ -37,17 +45,26 @@ def read_definitions(imports: Imports, kernel: Kernel, options: Options) -> CSid
     text = script.program.c_text
     if not text.strip() and not imports.headers and not before.strip():
         return CSide(kernel)
-    from ..kernel.cdefs import CDefinitions, parse_c
+    from ..kernel.cdefs import parse_c
     from ..kernel.layered import ScriptKernel
 
     include = list(dict.fromkeys([unit.directory for unit in reversed(imports.units)]))
     include += [Path(name) for name in options.include_dirs]
     if before:
         text = f'{before}#line 1 "section.c"\n{text}'
-    definitions: CDefinitions = parse_c(text, options.target, script.source, kernel, include)
-    texts = {name: macro.body for name, macro in definitions.macros.items() if macro.params is None and macro.body}
+    definitions = parse_c(text, options.target, script.source, kernel, include)
+    return CSide(ScriptKernel(definitions, kernel), _macros(definitions), definitions.files)
+
+
+def _macros(definitions: CDefinitions) -> CMacros:
+    texts = {
+        name: macro.body
+        for name, macro in definitions.macros.items()
+        if macro.params is None and macro.body and definitions.enumerator(name) is None
+    }
+    numbers = {name: value for name in texts if (value := definitions.constant(name)) is not None}
     own = frozenset(name for name in texts if definitions.own(name))
-    return CSide(ScriptKernel(definitions, kernel), CMacros(texts, definitions.strings, own), definitions.files)
+    return CMacros(texts, definitions.strings, numbers, own)
 
 
 def _section(unit: Unit) -> str:

@@ -183,6 +183,8 @@ class Expander(Rewriter):
         span = self.place(node.span)
         if node.name in macros.strings:
             return tree.StringLiteral(span, macros.strings[node.name])
+        if node.name in macros.numbers:
+            return _number(span, macros.numbers[node.name])
         if node.name in self._active_c:
             self.error(node.span, f"Macro recursion: {'->'.join(self._active_c)}")
             return tree.IntLiteral(span, 0)
@@ -258,6 +260,11 @@ class Expander(Rewriter):
 
     def _TypeName(self, node: tree.TypeName) -> tree.Node:
         return self._types.type_name(node) if self._types else node
+
+
+def _number(span: Span, value: int) -> tree.Expr:
+    literal = tree.IntLiteral(span, abs(value))
+    return literal if value >= 0 else tree.Unary(span, "-", literal)
 
 
 class _Placed(Copier):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..kernel.types import CStruct, TypeTable
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..kernel.types import CRef, CStruct, Member, TypeTable, strip_typedefs
 from ..sema.ctypes import from_c
 from ..sema.types import (
     Agg,
@@ -111,7 +114,7 @@ class TypeWriter:
 
     def _struct(self, typ: Struct, definition: CStruct) -> int:
         rows = []
-        for m in definition.members:
+        for m in _named_members(definition, self._table):
             inner = from_c(m.type, self._table, Space.NONE)
             unit = inner.size if m.bit_size else 1
             offset = m.bit_offset // 8 // unit * unit
@@ -126,3 +129,15 @@ class TypeWriter:
             )
         first = self._writer.add_rows("field", rows)
         return self._simple(TypeKind.STRUCT, typ, first=first, count=len(rows), name=typ.name)
+
+
+def _named_members(definition: CStruct, table: TypeTable) -> Iterator[Member]:
+    """Yield the members; those of structs and unions without a name stand in their place."""
+    for m in definition.members:
+        inner = strip_typedefs(m.type)
+        nested = table.struct(inner.name) if not m.name and isinstance(inner, CRef) else None
+        if nested is None:
+            yield m
+            continue
+        for n in _named_members(nested, table):
+            yield replace(n, bit_offset=m.bit_offset + n.bit_offset)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from .. import library
 from ..config import Config
 from ..diagnostics import Diagnostics, Span
+from ..expand import constants
+from ..expand.constants import Constant
 from ..kernel.types import Kernel, TypeTable
 from ..options import Options
 from ..syntax import tree
-from . import operators
+from . import comptime, operators
 from .ctypes import BASIC, enum_type, from_c
 from .env import Globals, MapInfo, Scopes
 from .result import NamedParam, Template
@@ -184,8 +186,7 @@ class ExpressionChecker:
     def type_name(self, node: tree.TypeName | tree.TypeOf) -> Type:
         """Return the type that a written type stands for."""
         if isinstance(node, tree.TypeOf):
-            operand = node.operand
-            return self.type_name(operand) if isinstance(operand, tree.TypeName) else self.expr(operand)
+            return self._operand(node)
         suffixes = list(node.suffixes)
         base = self._base_type(node, suffixes)
         for suffix in suffixes:
@@ -415,25 +416,57 @@ class ExpressionChecker:
         return self.error(node, f"The array index operator [] can only be used on arrays and pointers, found {base}.")
 
     def _Sizeof(self, node: tree.Sizeof) -> Type:
-        operand = node.operand
-        found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
-        self.template.types[operand] = found
+        self._operand(node)
         return Int(8, False)
 
     def _Offsetof(self, node: tree.Offsetof) -> Type:
-        operand = node.operand
-        found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
+        found = self._operand(node)
         found = found.target if isinstance(found, Ptr) else found
-        self.template.types[operand] = found
+        self.template.types[node.operand] = found
         for name in node.fields:
             found = operators.find_member(self, node, found, name)
         return Int(8, False)
 
     def _TypeInfo(self, node: tree.TypeInfo) -> Type:
-        return self.error(node, "typeinfo is not supported yet")
+        found = self._operand(node)
+        return found if isinstance(found, Unknown) else self.lower(node, comptime.type_info(found))
 
     def _Comptime(self, node: tree.Comptime) -> Type:
-        return self.error(node, "comptime is not supported yet")
+        found = self.expr(node.expr)
+        value = comptime.evaluate(self, node.expr)
+        if value is not None:
+            return self.lower(node, value, found)
+        if isinstance(found, Unknown) and not self.final:
+            return found
+        hint = "its value depends on what only the host knows, or on variables and maps"
+        return self.error(node, "Unable to resolve comptime expression", hint)
+
+    def lower(self, node: tree.Expr, value: Constant, found: Type | None = None) -> Type:
+        """Let a node stand for a constant; a number keeps its type."""
+        literal = self.template.lowered.get(node)
+        if literal is None or constants.from_literal(literal) != value:
+            literal = self.template.lowered[node] = constants.to_literal(value, node.span)
+        result = self.expr(literal)
+        if found is not None and found.is_scalar and not isinstance(value, tuple | dict | str):
+            result = self.template.types[literal] = found
+        return result
+
+    def _operand(self, node: tree.Sizeof | tree.Offsetof | tree.TypeInfo | tree.TypeOf) -> Type:
+        """Return the type that a type operator is about; a lone name may be a type."""
+        operand = node.operand
+        if isinstance(operand, tree.Name) and self._is_type(operand.name):
+            found = self.type_name(tree.TypeName(operand.span, operand.name))
+        else:
+            found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
+        self.template.types[operand] = found
+        return found
+
+    def _is_type(self, name: str) -> bool:
+        if library.find(name) is not None or self.table.enumerator(name) is not None:
+            return False
+        tagged = (f"{tag} {name}" for tag in ("struct", "union", "enum"))
+        known = name in BASIC or name in ("string", "buffer", "void") or self.table.typedef(name) is not None
+        return known or any(self._find_tagged(tag) for tag in tagged)
 
 
 def _no_args(text: str, probe: str) -> tuple[str, str]:

@@ -27,6 +27,7 @@ class Template:
     types: dict[tree.Node, Type] = field(default_factory=dict)
     variables: dict[tree.Node, Variable] = field(default_factory=dict)  # uses -> declaration
     constants: dict[tree.Node, int | str] = field(default_factory=dict)  # names that stand for a value
+    lowered: dict[tree.Node, tree.Expr] = field(default_factory=dict)  # nodes that stand for another expression
 
     @property
     def args(self) -> AttachSpec:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .. import library
+from ..expand import constants
 from ..syntax import tree
-from . import operators
+from . import comptime, operators
 from .checker import ExpressionChecker
 from .env import MapInfo, Variable
 from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void, fits, join
@@ -35,11 +36,23 @@ class Checker(ExpressionChecker):
         return result
 
     def _IfExpr(self, node: tree.IfExpr) -> Type:
+        if isinstance(node.cond, tree.Comptime):
+            return self._comptime_if(node, node.cond)
         self.condition(node.cond, self.expr(node.cond))
         then = self.expr(node.then)
         if node.otherwise is None:
             return Void()
         return self._branches(node, then, self.expr(node.otherwise))
+
+    def _comptime_if(self, node: tree.IfExpr, cond: tree.Comptime) -> Type:
+        """Check only the branch that is taken: the other may be wrong for this probe or these types."""
+        self.condition(cond, self.expr(cond))
+        value = comptime.evaluate(self, cond)
+        if value is None:
+            return Unknown()
+        chosen = node.then if constants.truth(value) else node.otherwise
+        self.template.lowered[node] = chosen if chosen is not None else tree.Block(node.span, [])
+        return self.expr(self.template.lowered[node])
 
     def _ExprStmt(self, node: tree.ExprStmt) -> None:
         self.expr(node.expr)

@@ -168,7 +168,7 @@ def test_expansion_that_explodes_is_refused():
 
 def c_macros(**texts):
     strings = {name: text[1:-1] for name, text in texts.items() if text.startswith('"')}
-    return CMacros(texts, strings, frozenset(texts))
+    return CMacros(texts, strings, {}, frozenset(texts))
 
 
 def test_c_macro_expressions():
@@ -194,5 +194,5 @@ def test_c_macro_that_is_no_expression():
 
 
 def test_foreign_c_macro_does_not_hide_a_builtin():
-    macros = CMacros({"pid": "3", "mine": "4"}, {}, frozenset({"mine"}))
+    macros = CMacros({"pid": "3", "mine": "4"}, {}, {"mine": 4}, frozenset({"mine"}))
     assert body("begin { print(pid); print(mine); }", macros) == "{print(pid); print(4); }"

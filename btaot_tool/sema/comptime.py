@@ -1,0 +1,131 @@
+"""What is known at build time: ``comptime``, ``typeinfo`` and arguments that must be constant.
+
+A value is known if it follows from literals, types, the probe and the configuration.  What only the host knows
+(parameters, sizes of kernel structs) is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..expand import constants
+from ..expand.constants import Constant
+from ..syntax import tree
+from .types import Agg, Array, Bool, Enum, Int, Opaque, Ptr, Stack, Str, Struct, Type, Unknown
+
+if TYPE_CHECKING:
+    from .checker import ExpressionChecker
+
+_WORDS: tuple[tuple[type[Type], str], ...] = (
+    (Bool, "bool"),
+    (Str, "string"),
+    (Ptr, "pointer"),
+    (Array, "array"),
+    (Struct, "c_type"),
+)
+
+
+def base_word(found: Type) -> str:
+    """Return the kind of a type in one word, as ``typeinfo`` tells it."""
+    if isinstance(found, Int | Enum):
+        return "int"
+    if isinstance(found, Opaque | Agg | Stack):
+        return str(found)
+    return next((word for kind, word in _WORDS if isinstance(found, kind)), type(found).__name__.lower())
+
+
+def type_info(found: Type) -> dict[str, Constant]:
+    """Return what ``typeinfo`` tells about a type."""
+    return {"btf_id": 0, "base_type": base_word(found), "full_type": str(found)}
+
+
+def evaluate(c: ExpressionChecker, node: tree.Node) -> Constant | None:
+    """Return the value of a checked expression, None if it is not known at build time."""
+    known = c.template.constants.get(node)
+    if known is not None:
+        return known
+    literal = constants.from_literal(node)
+    if literal is not None:
+        return literal
+    try:
+        return _operation(c, node)
+    except constants.Overflow:
+        return None
+
+
+def _operation(c: ExpressionChecker, node: tree.Node) -> Constant | None:
+    match node:
+        case tree.Comptime(expr=expr) | tree.Block(body=[], value=tree.Expr() as expr):
+            return evaluate(c, expr)
+        case tree.Unary():
+            value = evaluate(c, node.expr)
+            return None if value is None else constants.unary(node.op, value)
+        case tree.Binary():
+            return _binary(c, node)
+        case tree.Ternary() | tree.IfExpr():
+            return _choice(c, node)
+        case tree.Cast():
+            return _cast(c, node)
+        case tree.FieldAccess():
+            return _field(evaluate(c, node.expr), node.field)
+        case tree.Index():
+            return _element(evaluate(c, node.expr), evaluate(c, node.index))
+        case tree.Tuple(items=items):
+            values = [evaluate(c, item) for item in items]
+            return None if None in values else tuple(v for v in values if v is not None)
+        case tree.Sizeof(operand=operand):
+            found = c.template.types.get(operand, Unknown())
+            return None if isinstance(found, Unknown) or _hosts_own(found) else found.size
+        case tree.TypeInfo(operand=operand):
+            found = c.template.types.get(operand, Unknown())
+            return None if isinstance(found, Unknown) else type_info(found)
+    return None
+
+
+def _binary(c: ExpressionChecker, node: tree.Binary) -> Constant | None:
+    left = evaluate(c, node.left)
+    if left is not None and node.op in ("&&", "||") and constants.truth(left) is (node.op == "||"):
+        return constants.truth(left)
+    right = evaluate(c, node.right)
+    return None if left is None or right is None else constants.binary(node.op, left, right)
+
+
+def _choice(c: ExpressionChecker, node: tree.Ternary | tree.IfExpr) -> Constant | None:
+    cond = evaluate(c, node.cond)
+    if cond is None:
+        return None
+    chosen = node.then if constants.truth(cond) else node.otherwise
+    if chosen is None:
+        return cond if isinstance(node, tree.Ternary) else None
+    return evaluate(c, chosen)
+
+
+def _cast(c: ExpressionChecker, node: tree.Cast) -> Constant | None:
+    value, target = evaluate(c, node.expr), c.template.types.get(node)
+    if not isinstance(value, int):
+        return None
+    if isinstance(target, Bool):
+        return bool(value)
+    if not isinstance(target, Int):
+        return None
+    bits = 8 * target.bytes
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if target.signed and value >> (bits - 1) else value
+
+
+def _field(value: Constant | None, name: str) -> Constant | None:
+    if isinstance(value, tuple) and name.isdigit() and int(name) < len(value):
+        return value[int(name)]
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _element(value: Constant | None, index: Constant | None) -> Constant | None:
+    if not isinstance(value, str) or not isinstance(index, int):
+        return None
+    data = value.encode("utf-8", "surrogateescape") + b"\0"
+    return data[index] if 0 <= index < len(data) else None
+
+
+def _hosts_own(found: Type) -> bool:
+    """Tell whether only the host knows the size of a type."""
+    return (isinstance(found, Struct) and found.kernel) or (isinstance(found, Array) and _hosts_own(found.elem))
