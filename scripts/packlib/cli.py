@@ -21,6 +21,7 @@ from btaot_tool.kernel.pack import MANIFEST, PACKS, load_pack
 from btaot_tool.kernel.packfile import SUFFIX, PackError
 from btaot_tool.targets import TARGETS
 
+from .constants import HeaderError
 from .image import NoBtf
 from .maker import Made, make_pack
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)
-    except (VmError, PackError, NoBtf) as error:
+    except (VmError, PackError, NoBtf, HeaderError) as error:
         log(error)
         return 2
     return status

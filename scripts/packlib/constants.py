@@ -150,6 +150,10 @@ _SKIPPED_NAMES = re.compile(
 _DEFINITION = re.compile(r"#define (\w+) \S")
 
 
+class HeaderError(Exception):
+    """The headers cannot be compiled."""
+
+
 def list_headers(include: Path) -> list[str]:
     """Return the headers to read, as they stand after ``#include``."""
     own = [name for name in _KERNEL_HEADERS if (include / name).exists()]
@@ -173,9 +177,13 @@ def kernel_flags(common: Path, flavour: Path, target: Target) -> list[str]:
     triple = target.zig.replace("musl", "gnu")
     flags = ["-target", triple, "-nostdinc", "-std=gnu11", "-fshort-wchar", "-O1", "-w", "-ferror-limit=0"]
     flags += ["-D__KERNEL__", "-DMODULE", "-DCC_USING_FENTRY", '-DKBUILD_MODNAME="pack"', '-DKBUILD_BASENAME="pack"']
+    # From 6.19 on headers use unnamed members of a named type.  Layouts differ from gcc's in corners that
+    # headers check; constants do not care.
+    flags += ["-fms-extensions", "-D_Static_assert(...)="]
     flags += [f"-I{directory}" for directory in directories]
     for name in ("compiler-version.h", "kconfig.h", "compiler_types.h"):
-        flags += ["-include", str(common / "include" / "linux" / name)]
+        if (common / "include" / "linux" / name).exists():  # older kernels do not have all of them
+            flags += ["-include", str(common / "include" / "linux" / name)]
     return flags
 
 
@@ -197,10 +205,10 @@ class _Reader:
             source = self._write("".join(f"#include <{header}>\n" for header in headers))
             messages = self._compile(source, "-c", "check.o")
             if " error: " not in messages:
-                return source.read_text()
+                return source.read_text() + "#undef _Static_assert\n"
             lines = {int(line) for line in re.findall(rf"{re.escape(str(source))}:(\d+):", messages)}
             if not lines:
-                raise RuntimeError(f"the headers do not compile:\n{messages}")
+                raise HeaderError(f"the headers do not compile:\n{messages}")
             headers = [header for number, header in enumerate(headers, 1) if number not in lines]
 
     def read(self) -> dict[str, int]:
@@ -234,7 +242,7 @@ class _Reader:
         assembly = (self._scratch / "values.s").read_text() if (self._scratch / "values.s").exists() else ""
         values = _read_table(assembly, "btaot_values")
         if len(values) != len(names):
-            raise RuntimeError(f"{len(names)} constants gave {len(values)} values: do the headers compile?")
+            raise HeaderError(f"{len(names)} constants gave {len(values)} values: do the headers compile?")
         return values
 
     def _compile(self, source: Path, mode: str, output: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import lzma
 import struct
 import subprocess
 import zlib
 
 from vmlib.images import unwrap_image
-from vmlib.packages import require_tool
+from vmlib.packages import VmError, require_tool
 
 _BTF_START = {"<": b"\x9f\xeb\x01", ">": b"\xeb\x9f\x01"}
 _SETUP_MAGIC = b"HdrS"  # of x86's bzImage, at 0x202
@@ -24,7 +25,7 @@ def extract_btf(image: bytes) -> bytes:
     image = unwrap_image(image)
     if image[0x202:0x206] == _SETUP_MAGIC:
         image = _decompress(_bzimage_payload(image))
-    found = _find_btf(image)
+    found = _find_btf(image) or _find_compressed(image)
     if found is None:
         raise NoBtf("the kernel image holds no BTF; is the kernel built with CONFIG_DEBUG_INFO_BTF?")
     return found
@@ -37,8 +38,12 @@ def _bzimage_payload(image: bytes) -> bytes:
     return image[start : start + length]
 
 
+_TOOLS = {b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4", b"\x04\x22\x4d\x18": "lz4", b"\x89LZO": "lzop"}
+_MAGICS = (b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"BZh", *_TOOLS)
+
+
 def _decompress(data: bytes) -> bytes:
-    """Undo the compression of a bzImage's payload, which has the unpacked size behind its end."""
+    """Undo the compression of a payload, which has the unpacked size (and more) behind its end."""
     if data.startswith(b"\x1f\x8b"):
         return zlib.decompressobj(31).decompress(data)
     if data.startswith(b"\xfd7zXZ\0"):
@@ -47,13 +52,24 @@ def _decompress(data: bytes) -> bytes:
         return lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(data)
     if data.startswith(b"BZh"):
         return bz2.BZ2Decompressor().decompress(data)
-    tools = {b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4", b"\x04\x22\x4d\x18": "lz4", b"\x89LZO": "lzop"}
-    for magic, tool in tools.items():
+    for magic, tool in _TOOLS.items():
         if data.startswith(magic):
-            # The size behind the end is no frame: the tool complains after all is out.
+            # What is behind the end is no frame: the tool complains after all is out.
             command = [require_tool(tool, tool), "-dc"]
             return subprocess.run(command, input=data, capture_output=True, check=False).stdout
     raise NoBtf(f"the kernel image is compressed in an unknown way ({data[:4].hex()})")
+
+
+def _find_compressed(image: bytes) -> bytes | None:
+    """Look for a compressed kernel inside an image whose head is not known (s390x)."""
+    for magic in _MAGICS:
+        at = image.find(magic)
+        while at >= 0:
+            with contextlib.suppress(zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, VmError):
+                if found := _find_btf(_decompress(image[at:])):
+                    return found
+            at = image.find(magic, at + 1)
+    return None
 
 
 def _find_btf(image: bytes) -> bytes | None:

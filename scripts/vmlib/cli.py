@@ -111,10 +111,15 @@ def _fetch(options: argparse.Namespace) -> int:
     ]
     if not wanted and options.arch and options.kernel:
         wanted = [Guest(options.arch, options.kernel)]
+    status = 0
     for guest in wanted:
-        prepare_images(guest.arch, guest.kernel)
-        log(f"{guest} is ready")
-    return 0
+        try:
+            prepare_images(guest.arch, guest.kernel)
+            log(f"{guest} is ready")
+        except VmError as error:
+            log(f"{guest}: {error}")
+            status = 2
+    return status
 
 
 def _list(options: argparse.Namespace) -> int:
