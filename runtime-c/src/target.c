@@ -2,6 +2,7 @@
  *
  * The command of -c is forked at once, because programs and probes may need its pid, but it runs only when all probes are
  * attached.  It is split at blanks, as bpftrace does, and looked up in PATH.  Watching is by pidfd (5.3). */
+#define _GNU_SOURCE
 #include "target.h"
 
 #include <errno.h>
