@@ -8,8 +8,8 @@ from typing import Any
 
 from .targets import Target, find_target, host_target
 
-#: What ``--dump`` can show; each is one stage of the way.
-DUMPS = ("tree", "typed", "ir", "object", "payload")
+#: What ``--dump`` can show besides what ``btaot inspect`` does.
+DUMPS = ("ir",)
 
 
 @dataclass(frozen=True, slots=True)
