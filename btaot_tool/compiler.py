@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .diagnostics import Diagnostic, Diagnostics, Source
 from .kernel.types import Kernel
 from .options import Options
+from .targets import TARGETS
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,19 @@ def compile_script(source: Source, options: Options) -> CompileResult:
 
 
 def _kernel(options: Options, diags: Diagnostics) -> Kernel:
-    """Return the kernel packs that the script is checked against, merged."""
+    """Return the kernel packs that the script is checked against, merged.
+
+    Without a choice they are those of all targets, the script's own first: what compiles for one compiles for all (a
+    system call that only some architectures have, for example), and the host has the last word.
+    """
     from .kernel.pack import default_pack, load_pack, merge
     from .kernel.packfile import PackError
 
     try:
-        if not options.kernel:
-            return default_pack(options.target.name)
-        return merge([load_pack(name) for name in options.kernel])
+        if options.kernel:
+            return merge([load_pack(name) for name in options.kernel])
+        others = [name for name in TARGETS if name != options.target.name]
+        return merge([default_pack(name) for name in (options.target.name, *others)])
     except PackError as error:
         raise diags.fatal(None, str(error), code="kernel-pack") from None
 
