@@ -16,7 +16,7 @@ from ..syntax import tree
 from .actions import Action, EventField
 from .llvm import I16, I32, I64, const, ir
 from .maps import Maps
-from .values import Memory, Scalar
+from .values import Memory, Scalar, Value
 
 HEADER = 8
 LOST = 8  # offset of the counter in the globals map
@@ -26,16 +26,18 @@ MARK = 0x8000  # in a length: the string was cut
 
 @dataclass(slots=True)
 class Item:
-    """An argument of an event: an expression, or a number that is known."""
+    """An argument of an event: an expression, a value, or a number that is known."""
 
     type: Type
     node: tree.Expr | None = None
     number: int = 0
+    value: Value | None = None
+    reader: Callable[[Any, int], Any] | None = None  # reads a string: (memory, capacity) -> length with NUL, or < 0
 
     @property
     def dynamic(self) -> bool:
         """Whether it is sent with its real length."""
-        return isinstance(self.type, Str) and self.type.capacity > DYNAMIC_MIN
+        return self.reader is not None or (isinstance(self.type, Str) and self.type.capacity > DYNAMIC_MIN)
 
 
 class Events(Maps):
@@ -68,7 +70,7 @@ class Events(Maps):
     # ---- fixed size ----------------------------------------------------------------------------
 
     def _send_fixed(self, number: int, action: Action, items: list[Item], size: int) -> None:
-        early = {i: self._evaluate(item) for i, item in enumerate(items) if self._needs_early(item)}
+        early = {i: item.value or self._evaluate(item) for i, item in enumerate(items) if self._needs_early(item)}
         record = self.helper_ptr("ringbuf_reserve", self.internal_map(MapRole.RINGBUF), size, 0)
         self.when(
             self.is_null(record),
@@ -115,6 +117,8 @@ class Events(Maps):
     def _needs_early(self, item: Item) -> bool:
         """Whether an argument must be evaluated before the record is reserved: all that may leave the program,
         and scalars, whose registers cost nothing."""
+        if item.value is not None:
+            return True
         return item.node is not None and (item.type.is_scalar or may_leave(item.node))
 
     def _evaluate(self, item: Item) -> Any:
@@ -142,7 +146,7 @@ class Events(Maps):
             if item.dynamic:
                 cursor = self._append(item, record, at, cursor, limit - item.type.size)
             else:
-                self._write(item, Memory(item.type, at, 8 if field.offset % 8 == 0 else 4), None)
+                self._write(item, Memory(item.type, at, 8 if field.offset % 8 == 0 else 4), item.value)
         cursor = self.clamp(cursor, limit)
         self._head(record, number, cursor)
         result = self.helper("ringbuf_output", self.internal_map(MapRole.RINGBUF), record, cursor, 0)
@@ -150,10 +154,15 @@ class Events(Maps):
 
     def _append(self, item: Item, record: Any, at: Any, cursor: Any, limit: int) -> Any:
         """Append a string's bytes at the cursor and note (offset, length); returns the new cursor."""
-        assert item.node is not None and isinstance(item.type, Str)
+        assert isinstance(item.type, Str)
         capacity = item.type.capacity
         cursor = self.clamp(cursor, limit)
-        length = self.string_to(item.node, self.offset(record, cursor), capacity)
+        dst = self.offset(record, cursor)
+        if item.reader is not None:
+            length = self.b.sub(item.reader(dst, capacity), const(1))
+        else:
+            assert item.node is not None
+            length = self.string_to(item.node, dst, capacity)
         length = self.clamp(length, capacity - 1)
         mark = const(0)
         if capacity >= self.checked.config.max_strlen:

@@ -90,6 +90,16 @@ class Gen(Loops):
         new = self._operate(op, old, node.value, self.template.types[target])
         self.b.store(self.fit(self.as_scalar(new), typ), cell)
 
+    def set_variable(self, target: tree.Variable, value: Value) -> None:
+        """Store a value in a scratch variable."""
+        variable = self.template.variables[target]
+        typ = self.checked.variable_type(self.template, variable)
+        cell = self.variable(variable)
+        if typ.is_scalar:
+            self.b.store(self.fit(self.as_scalar(value), typ), cell)
+        else:
+            self.put(value, Memory(typ, cell), fresh=True)
+
     def _set(self, cell: Any, typ: Type, node: tree.Expr) -> None:
         if typ.is_scalar:
             self.b.store(self.fit(self.scalar(node), typ), cell)

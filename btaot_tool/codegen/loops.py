@@ -7,7 +7,7 @@ inside the loop, then the loop's own words, then the addresses of the scratch va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ class Bridge:
     """The array that a callback shares with its caller, and the variables in it."""
 
     memory: Any
-    words: int
+    words: list[Any]  # their types
     captured: list[Variable]
     left: bool = False  # the body can end the run
 
@@ -107,7 +107,7 @@ class Loops(Events):
             self.goto(head)
             self.b.position_at_end(end)
 
-        self._repeat(node.body, [node.cond, node.body], const(MAX_LOOPS), [], called, inline)
+        self.repeat(const(MAX_LOOPS), [], called, inline, [node.cond, node.body])
 
     def _ForRange(self, node: tree.ForRange) -> None:
         variable = self.template.variables[node]
@@ -121,7 +121,7 @@ class Loops(Events):
             self._range_inline(node, start, limit)
 
         count = self.b.select(self.b.icmp_signed("<", start, limit), self.b.sub(limit, start), const(0))
-        self._repeat(node.body, [node.body], count, [start], called, inline)
+        self.repeat(count, [start], called, inline, [node.body])
 
     def _range_inline(self, node: tree.ForRange, start: Any, limit: Any) -> None:
         counter = self.cell()
@@ -140,18 +140,19 @@ class Loops(Events):
 
     # ---- loops with bpf_loop -------------------------------------------------------------------
 
-    def _repeat(
+    def repeat(
         self,
-        body: tree.Block,
-        shared: list[tree.Expr],
         count: Any,
         words: list[Any],
         called: Callable[[Any, list[Any]], None],
         inline: Callable[[], None],
+        shared: Sequence[tree.Expr] = (),
     ) -> None:
         """Generate a loop of at most ``count`` rounds: with bpf_loop, or inline where the host accepts no callback.
 
-        ``called(index, words)`` generates a round inside the callback, ``inline`` the whole loop.
+        ``called(index, words)`` generates a round inside the callback, which ends the loop by a branch to
+        ``stop_loop``; ``inline`` generates the whole loop.  ``words`` are values (i64 or pointers) that the rounds
+        need, ``shared`` the script's code in them.
         """
 
         def with_callback() -> None:
@@ -165,6 +166,11 @@ class Loops(Events):
             with_callback()
             return
         self.when(self.has(Feature.BPF_LOOP), with_callback, inline)
+
+    @property
+    def stop_loop(self) -> Any:
+        """The block that ends the innermost loop."""
+        return self._loops[-1][1]
 
     def _keep_reachable(self, callback: Any, args: list[Any]) -> None:
         """Call the callback where it is never reached: a function that nothing refers to is refused by the verifier,
@@ -204,9 +210,16 @@ class Loops(Events):
         else:
             self.copy(place.ptr, value, info.value.size, min(8, info.value.align), place.align)
 
+    def count_elements(self, info: MapInfo) -> Any:
+        """Return the number of elements of a map: what bpf_for_each_map_elem has called."""
+        self.require(Feature.FOR_EACH_MAP_ELEM, f"len({info.name})")
+        bridge = Bridge(self.bytes(8 * WORDS), [], [])
+        callback = self._callback(bridge, [PTR, PTR, PTR, PTR], lambda args, words: None)
+        return self.helper("for_each_map_elem", self.map_ptr(info), callback, bridge.memory, 0)
+
     # ---- callbacks -----------------------------------------------------------------------------
 
-    def _bridge(self, bodies: list[tree.Expr], words: list[Any]) -> Bridge:
+    def _bridge(self, bodies: Sequence[tree.Expr], words: list[Any]) -> Bridge:
         """Fill the array for a callback."""
         captured = self._captured(bodies)
         slots = [self.ctx, self.b.load(self._scratch_var, typ=PTR), const(0), *words]
@@ -218,9 +231,9 @@ class Loops(Events):
             self.b.store(value, self.offset(memory, 8 * i))
         for i, cell in enumerate(cells, len(slots)):
             self.b.store(cell, self.offset(memory, 8 * i))
-        return Bridge(memory, len(words), captured)
+        return Bridge(memory, [w.type for w in words], captured)
 
-    def _captured(self, bodies: list[tree.Expr]) -> list[Variable]:
+    def _captured(self, bodies: Sequence[tree.Expr]) -> list[Variable]:
         """Return the variables that code uses and that lie in this function's frame."""
         nodes = [n for body in bodies for n in walk(body)]
         inside = {id(n) for n in nodes}
@@ -242,10 +255,10 @@ class Loops(Events):
         with self._nested(params):
             args = list(self.function.args)
             memory = args[-1]
-            words = [self._entry.load(self._at_entry(memory, WORDS + i), typ=I64) for i in range(bridge.words)]
+            words = [self._entry.load(self._at_entry(memory, WORDS + i), typ=t) for i, t in enumerate(bridge.words)]
             self.ctx = self._entry.load(self._at_entry(memory, CONTEXT), typ=PTR)
             self._entry.store(self._entry.load(self._at_entry(memory, SCRATCH), typ=PTR), self._scratch_var)
-            for i, variable in enumerate(bridge.captured, WORDS + bridge.words):
+            for i, variable in enumerate(bridge.captured, WORDS + len(bridge.words)):
                 self._variables[id(variable.decl)] = self._entry.load(self._at_entry(memory, i), typ=PTR)
             again, stop = self.block("again"), self.block("stop")
             self._loops.append((again, stop))

@@ -91,6 +91,12 @@ class Maps(MemoryGen):
         )
         return place
 
+    def element_value(self, info: MapInfo, key: Any, pointer: Any) -> Value:
+        """Return the value of an element that was found."""
+        if isinstance(info.value, Agg):
+            return self.sum_cpus(info, key)
+        return self._load_value(info.value, pointer)
+
     def _load_value(self, typ: Type, pointer: Any) -> Value:
         if typ.is_scalar:
             return Scalar(typ, self.load(pointer, typ))

@@ -108,9 +108,13 @@ class MemoryGen(Reading, Arithmetic):
         self.probe_read(place.ptr, value.type.size, self.address(value), value.space)
 
     def _put_text(self, text: bytes, place: Memory) -> None:
-        """Write a string literal, NUL-padded to the place's size, in words."""
+        """Write a string literal, NUL-padded to the place's size."""
+        self.put_bytes(text[: place.type.size - 1], place)
+
+    def put_bytes(self, text: bytes, place: Memory) -> None:
+        """Write constant bytes, NUL-padded to the place's size, in words."""
         size = place.type.size
-        data = text[: size - 1].ljust(size, b"\0")
+        data = text.ljust(size, b"\0")
         if size > 128:
             self.zero(place.ptr, size)
             size = min(size, (len(text) + 8) // 8 * 8)

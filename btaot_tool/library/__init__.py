@@ -19,11 +19,15 @@ _MODULES = (
     "network",
     "output",
     "params",
+    "process",
+    "search",
+    "special",
     "session",
     "stacks",
     "strings",
     "symbols",
     "time",
+    "tseries",
 )
 
 

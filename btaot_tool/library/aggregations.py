@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_LHIST = 1000
 
 
-def _number(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool | None:
+def number_sign(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool | None:
     """Check the number that is aggregated; returns its signedness, None if it is not known."""
     found = c.arg(args[0])
     if isinstance(found, Unknown):
@@ -37,7 +37,7 @@ def _simple(name: str, kind: TypeKind, size: int, change: Callable[[Gen, Any, An
     """Return an entry for an aggregation of one number without parameters."""
 
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-        signed = _number(c, name, node, args)
+        signed = number_sign(c, name, node, args)
         return Unknown() if signed is None else Agg(kind, signed, bytes=size)
 
     def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -101,7 +101,7 @@ def hist_buckets(bits: int) -> int:
 
 
 def _check_hist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    signed = _number(c, "hist", node, args)
+    signed = number_sign(c, "hist", node, args)
     bits = 0
     if len(args) == 2:
         value = c.literal_int(args[1], "the bits argument of hist()")
@@ -158,7 +158,7 @@ def _emit_hist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_lhist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    signed = _number(c, "lhist", node, args)
+    signed = number_sign(c, "lhist", node, args)
     low, high, step = (
         c.literal_int(a, f"lhist(): the {n} argument") for a, n in zip(args[1:], ("min", "max", "step"), strict=True)
     )

@@ -36,6 +36,12 @@ class Entry:
     unsafe: bool = False
 
 
+def expression(arg: Arg) -> tree.Expr:
+    """Return an argument that was checked to be an expression."""
+    assert isinstance(arg, tree.Expr)
+    return arg
+
+
 def table(entries: Iterable[Entry]) -> dict[str, Entry]:
     """Index entries by name."""
     return {e.name: e for e in entries}

@@ -1,4 +1,4 @@
-"""Functions on maps: clear, zero, delete, has_key."""
+"""Functions on maps: clear, zero, delete, has_key, find, len."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..codegen.actions import Action
 from ..codegen.llvm import I64, const
 from ..codegen.values import Nothing, Scalar, Value
 from ..payload.layout import ActionKind
-from ..sema.types import Bool, Type, Void
+from ..sema.types import INT64, UINT32, Agg, Bool, Int, Stack, Type, Unknown, Void
 from ..syntax import tree
 from .base import Arg, Entry
 
@@ -87,7 +87,60 @@ def _emit_has_key(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     return Scalar(Bool(), g.b.select(g.is_null(found), const(0), g.b.zext(g.b.not_(g.is_null(found)), I64)))
 
 
+def _check_len(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    first = args[0]
+    if isinstance(first, tree.MapRef):
+        info = c.map_of(first)
+        if info.keyed is False:
+            return c.error(node, "call to len() expects a map with explicit keys (non-scalar map)")
+        if c.final and not info.written:
+            return c.error(first, f"Undefined map: {info.name}")
+        return INT64
+    found = c.arg(first)
+    if not isinstance(found, (Stack, Unknown)):
+        return c.error(node, "call to len() expects a map, ustack, or kstack")
+    return INT64
+
+
+def _emit_len(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    first = args[0]
+    assert isinstance(first, tree.Expr)
+    if isinstance(first, tree.MapRef):
+        return Scalar(INT64, g.count_elements(g.map_info(first)))
+    stack = g.as_memory(g.expr(first))
+    return Scalar(INT64, g.load(g.offset(stack.ptr, 8), UINT32))  # the word after the id: frames
+
+
+def _check_find(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    target, key, place = args
+    if not isinstance(target, tree.MapRef):
+        return c.error(node, "find() expects a map for the first argument")
+    info = c.map_of(target)
+    if info.keyed is False:
+        return c.error(node, "call to find() expects a map with explicit keys (non-scalar map)")
+    if not isinstance(place, tree.Variable):
+        return c.error(node, "find() expects a scratch variable for the third argument")
+    c.use_key(info, target, c.arg(key))
+    if c.final and not info.written:
+        return c.error(target, f"Undefined map: {info.name}")
+    c.assign_variable(place, place, Int(8, info.value.signed) if isinstance(info.value, Agg) else info.value)
+    return Bool()
+
+
+def _emit_find(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    target, key, place = args
+    assert isinstance(target, tree.MapRef) and isinstance(key, tree.Expr) and isinstance(place, tree.Variable)
+    info = g.map_info(target)
+    key_ptr = g.key_of(info, key)
+    pointer = g.lookup(info, key_ptr)
+    found = g.b.not_(g.is_null(pointer))
+    g.when(found, lambda: g.set_variable(place, g.element_value(info, key_ptr, pointer)))
+    return Scalar(Bool(), g.b.zext(found, I64))
+
+
 ENTRIES = (
+    Entry("len", (1, 1), _check_len, _emit_len),
+    Entry("find", (3, 3), _check_find, _emit_find),
     _whole("clear", ActionKind.CLEAR),
     _whole("zero", ActionKind.ZERO),
     Entry("delete", (1, 2), _check_delete, _emit_delete),

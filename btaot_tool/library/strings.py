@@ -1,4 +1,4 @@
-"""Strings and buffers: str, buf, strlen, strncmp, strcontains, strerror."""
+"""Strings and buffers: str, buf, strlen, strncmp, strerror and other names of numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.llvm import I8, I32, I64, const
 from ..codegen.values import Memory, Place, Scalar, Text, Value
 from ..payload.layout import MapRole, SymbolKind
-from ..sema.types import INT32, STRERROR, UINT64, Array, Bool, Buffer, Int, Opaque, Ptr, Space, Str, Type, Unknown
+from ..sema.types import (
+    INT32,
+    SIGNAL_NAME,
+    STRERROR,
+    SYSCALL_NAME,
+    UINT64,
+    Array,
+    Buffer,
+    Int,
+    Opaque,
+    Ptr,
+    Space,
+    Str,
+    Type,
+    Unknown,
+)
 from ..symbols import Symbol, map_value
 from ..syntax import tree
 from .base import Arg, Entry
@@ -174,79 +189,20 @@ def _emit_strncmp(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     return Scalar(UINT64, g.memory_loop(a.ptr, b.ptr, const(limit), limit, True))
 
 
-def _check_strcontains(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    for arg in args:
-        found = c.arg(arg)
-        if not isinstance(found, (Str, Unknown)):
-            return c.error(node, f"strcontains() only supports string arguments ({found} provided)")
-    return Bool()
+def _name_of_number(name: str, typ: Opaque) -> Entry:
+    """Return an entry whose number the runtime prints as a word."""
 
+    def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+        found = c.arg(args[0])
+        if not (found.is_integer or isinstance(found, Unknown)):
+            return c.error(node, f"{name}() only supports integer arguments ({found} provided)")
+        return typ
 
-def _emit_strcontains(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    haystack, needle = args
-    assert isinstance(haystack, tree.Expr) and isinstance(needle, tree.Expr)
-    small = g.expr(needle)
-    if isinstance(small, Text) and not small.text:
-        return Scalar(Bool(), const(1))
-    big, part = g.as_memory(g.expr(haystack)), g.as_memory(small)
-    return Scalar(Bool(), _search(g, big, part))
+    def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+        assert isinstance(args[0], tree.Expr)
+        return Scalar(typ, g.scalar(args[0]))
 
-
-def _search(g: Gen, big: Memory, part: Memory) -> Any:
-    """Return 1 if the string holds the part.
-
-    One loop over a pair of positions, so that the verifier's work grows with the sum of what is compared, not with
-    the product of both lengths: on a mismatch the start moves on by one.
-    """
-    i, j, found, steps = (g.cell() for _ in range(4))
-    for cell in (i, j, found, steps):
-        g.b.store(const(0), cell)
-    names = ("search", "compare", "in_part", "match", "differ", "step", "found", "searched")
-    head, compare, in_part, match, differ, step, hit, end = (g.block(n) for n in names)
-    g.b.branch(head)
-    g.b.position_at_end(head)
-    bound = g.b.icmp_unsigned("<", g.b.load(steps, typ=I64), const(big.type.size * 2))
-    g.b.cbranch(bound, compare, end)
-    g.b.position_at_end(compare)
-    jv = g.b.load(j, typ=I64)
-    g.b.cbranch(g.b.icmp_unsigned("<", jv, const(part.type.size)), in_part, hit)
-    g.b.position_at_end(in_part)
-    y = g.b.zext(g.b.load(g.offset(part.ptr, jv), align=1, typ=I8), I64)
-    at = g.b.add(g.b.load(i, typ=I64), jv)
-    inside = g.b.icmp_unsigned("<", at, const(big.type.size))
-    bounded = g.b.select(inside, at, const(big.type.size - 1))
-    x = g.b.select(inside, g.b.zext(g.b.load(g.offset(big.ptr, bounded), align=1, typ=I8), I64), const(0))
-    over = g.block("not_over")
-    g.b.cbranch(g.b.icmp_unsigned("==", y, const(0)), hit, over)
-    g.b.position_at_end(over)
-    g.b.cbranch(g.b.icmp_unsigned("==", x, y), match, differ)
-    g.b.position_at_end(match)
-    g.b.store(g.b.add(jv, const(1)), j)
-    g.b.branch(step)
-    g.b.position_at_end(differ)
-    g.b.store(const(0), j)
-    g.b.store(g.b.add(g.b.load(i, typ=I64), const(1)), i)
-    g.b.cbranch(g.b.icmp_unsigned("==", x, const(0)), end, step)
-    g.b.position_at_end(step)
-    g.b.store(g.b.add(g.b.load(steps, typ=I64), const(1)), steps)
-    g.b.branch(head)
-    g.b.position_at_end(hit)
-    g.b.store(const(1), found)
-    g.b.branch(end)
-    g.b.position_at_end(end)
-    return g.b.load(found, typ=I64)
-
-
-def _check_strerror(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    found = c.arg(args[0])
-    if not (found.is_integer or isinstance(found, Unknown)):
-        return c.error(node, f"strerror() only supports integer arguments ({found} provided)")
-    return STRERROR
-
-
-def _emit_strerror(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    assert isinstance(args[0], tree.Expr)
-    return Scalar(STRERROR, g.scalar(args[0]))
+    return Entry(name, (1, 1), check, emit)
 
 
 ENTRIES = (
@@ -254,8 +210,9 @@ ENTRIES = (
     Entry("buf", (1, 2), _check_buf, _emit_buf),
     Entry("strlen", (1, 1), _check_strlen, _emit_strlen),
     Entry("strncmp", (3, 3), _check_strncmp, _emit_strncmp),
-    Entry("strcontains", (2, 2), _check_strcontains, _emit_strcontains),
-    Entry("strerror", (1, 1), _check_strerror, _emit_strerror),
+    _name_of_number("strerror", STRERROR),
+    _name_of_number("signal_name", SIGNAL_NAME),
+    _name_of_number("syscall_name", SYSCALL_NAME),
 )
 
 __all__ = ["ENTRIES", "INT32", "Int", "Opaque", "Symbol", "SymbolKind", "read_str"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, const
-from ..codegen.values import Scalar, Value
+from ..codegen.values import Memory, Scalar, Value
 from ..payload.layout import ProbeKind, SymbolKind
 from ..sema.types import KSYM, UINT64, USYM, Ptr, Space, Type, Unknown
 from ..symbols import Symbol
@@ -45,12 +45,17 @@ def _emit_usym(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     assert isinstance(args[0], tree.Expr)
     address = g.scalar(args[0])
     place = g.destination(node, USYM)
+    store_user_symbol(g, place, address)
+    return place
+
+
+def store_user_symbol(g: Gen, place: Memory, address: Any) -> None:
+    """Write an address of the current process with what its name needs."""
     g.b.store(address, place.ptr)
     pid = g.b.lshr(g.helper("get_current_pid_tgid"), const(32))
     g.b.store(g.b.trunc(pid, I32), g.offset(place.ptr, 8), align=4)
     probe = instance(g) if g.template.probe.kind in USER_PROBES else const(0)
     g.b.store(g.b.trunc(probe, I32), g.offset(place.ptr, 12), align=4)
-    return place
 
 
 def _check_kaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:

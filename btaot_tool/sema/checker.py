@@ -65,6 +65,7 @@ class ExpressionChecker:
         self.diags = diags
         self.max_strlen: int = config.max_strlen
         self.stack_mode: str = config.stack_mode
+        self.unstable_tseries: str = config.unstable_tseries
         self.params = params
         self.scopes = Scopes()
         self.final = False

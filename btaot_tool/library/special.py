@@ -1,0 +1,294 @@
+"""What is left: cgroup_path, percpu_kaddr, pton, join, write_user, socket_cookie, path, func."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..codegen.actions import Action
+from ..codegen.events import Item
+from ..codegen.llvm import I32, I64, const, ir
+from ..codegen.values import Memory, Nothing, Place, Scalar, Text, Value
+from ..payload.layout import ActionKind, Feature, ProbeKind, SessionFact, SymbolKind
+from ..sema.types import (
+    CGROUP_PATH,
+    KSYM,
+    UINT8,
+    UINT64,
+    USYM,
+    Array,
+    Bool,
+    Opaque,
+    Ptr,
+    Space,
+    Str,
+    Struct,
+    Type,
+    Unknown,
+    Void,
+)
+from ..symbols import Symbol, session
+from ..syntax import tree
+from .base import Arg, Entry, expression
+from .symbols import store_user_symbol
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import ExpressionChecker as Checker
+
+JOIN_ARGUMENTS = 16  # as many strings as upstream joins
+JOIN_STRING = 1024
+MAX_WRITE = 1024
+
+
+# ---- cgroup_path ----------------------------------------------------------------------------------
+
+
+def _check_cgroup_path(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    if not (found.is_integer or isinstance(found, Unknown)):
+        return c.error(node, f"cgroup_path() only supports integer arguments ({found} provided)")
+    if len(args) == 2:
+        c.literal_str(args[1], "cgroup_path() filter")
+    return CGROUP_PATH
+
+
+def _emit_cgroup_path(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    number = g.scalar(expression(args[0]))
+    place = g.destination(node, CGROUP_PATH)
+    pattern = args[1].value if len(args) == 2 and isinstance(args[1], tree.StringLiteral) else ""
+    g.b.store(number, place.ptr, align=8)
+    g.b.store(ir.Constant(I32, g.mod.text(pattern)), g.offset(place.ptr, 8), align=4)
+    g.b.store(ir.Constant(I32, 0), g.offset(place.ptr, 12), align=4)
+    return place
+
+
+# ---- percpu_kaddr ---------------------------------------------------------------------------------
+
+
+def _check_percpu(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    c.literal_str(args[0], "percpu_kaddr() symbol")
+    if len(args) == 2:
+        found = c.arg(args[1])
+        if not (found.is_integer or isinstance(found, Unknown)):
+            return c.error(node, f"percpu_kaddr() only supports integer arguments ({found} provided)")
+    return Ptr(UINT64, Space.KERNEL)
+
+
+def _emit_percpu(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    """A CPU's copy lies at the symbol's address plus the CPU's word in ``__per_cpu_offset``; 0 for no such CPU."""
+    assert isinstance(args[0], tree.StringLiteral)
+    cpu = g.scalar(expression(args[1])) if len(args) == 2 else g.helper("get_smp_processor_id")
+    base = g.symbol(Symbol(SymbolKind.KADDR, args[0].value))
+    table = g.symbol(Symbol(SymbolKind.KADDR, "__per_cpu_offset"))
+    cell = g.bytes(8)
+    word = g.mod.options.target.bits // 8
+
+    def address() -> object:
+        g.b.store(const(0), cell)
+        g.probe_read(cell, word, g.b.add(table, g.b.mul(cpu, const(word))), Space.KERNEL)
+        return g.b.add(base, g.b.load(cell, typ=I64))
+
+    known = g.b.icmp_unsigned("<", cpu, g.symbol(session(SessionFact.CPU_COUNT)))
+    return Scalar(g.template.types[node], g.choose(known, address, lambda: const(0)))
+
+
+# ---- pton -----------------------------------------------------------------------------------------
+
+
+def _packed(text: str) -> bytes | None:
+    try:
+        return ipaddress.ip_address(text).packed
+    except ValueError:
+        return None
+
+
+def _check_pton(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    text = c.literal_str(args[0], "pton() address")
+    if text is None:
+        return Unknown()
+    packed = _packed(text)
+    if packed is None:
+        if "." not in text and ":" not in text:
+            return c.error(node, f"pton() expects an string argument of an IPv4/IPv6 address, got {text}")
+        return c.error(node, f"pton() expects a valid IPv4/IPv6 address, got {text}")
+    return Array(UINT8, len(packed))
+
+
+def _emit_pton(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    assert isinstance(args[0], tree.StringLiteral)
+    packed = _packed(args[0].value) or b""
+    place = g.temp(g.template.types[node])
+    g.put_bytes(packed, place)
+    return place
+
+
+# ---- join -----------------------------------------------------------------------------------------
+
+
+def _check_join(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    if not (found.is_integer or isinstance(found, (Ptr, Unknown))):
+        return c.error(node, f"join() only supports integer or pointer arguments ({found} provided)")
+    if len(args) == 2:
+        c.literal_str(args[1], "join() delimiter")
+    return Void()
+
+
+def _emit_join(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    """Send the strings that an array of pointers names, each in a place of its own; the first empty one ends them."""
+    delimiter = args[1].value if len(args) == 2 and isinstance(args[1], tree.StringLiteral) else " "
+    value = g.expr(expression(args[0]))
+    space = value.type.space if isinstance(value.type, Ptr) else g.template.probe.space
+    base, cell = g.as_scalar(value), g.bytes(8)
+    word = g.mod.options.target.bits // 8
+
+    def reader(i: int) -> Callable[[Any, int], Any]:
+        def read(dst: Any, capacity: int) -> Any:
+            g.b.store(const(0), cell)
+            g.probe_read(cell, word, g.b.add(base, const(i * word)), space)
+            pointer = g.b.load(cell, typ=I64)
+            return g.choose(
+                g.truth(pointer), lambda: g.probe_read(dst, capacity, pointer, space, "_str"), lambda: const(1)
+            )
+
+        return read
+
+    capacity = min(JOIN_STRING, g.checked.config.max_strlen)
+    items = [Item(Str(capacity), reader=reader(i)) for i in range(JOIN_ARGUMENTS)]
+    g.send(Action(ActionKind.JOIN, node.span, fmt=delimiter), items)
+    return Nothing()
+
+
+# ---- write_user -----------------------------------------------------------------------------------
+
+
+def _check_write_user(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    for arg in args[:2]:
+        found = c.arg(arg)
+        if not (found.is_integer or isinstance(found, (Ptr, Str, Array, Struct, Unknown))):
+            return c.error(node, f"write_user() does not support arguments of type {found}")
+    c.literal_int(args[2], "write_user() length")
+    return Bool()
+
+
+def _emit_write_user(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    target, source, length = expression(args[0]), g.expr(expression(args[1])), args[2]
+    assert isinstance(length, tree.IntLiteral)
+    size = length.value
+    data = _program_bytes(g, source, size)
+    result = g.helper("probe_write_user", g.scalar(target), data, size)
+    return Scalar(Bool(), g.b.zext(g.b.icmp_signed("==", result, const(0)), I64))
+
+
+def _program_bytes(g: Gen, source: Value, size: int) -> object:
+    """Return a pointer to ``size`` bytes that the program may read: the source's, padded with zeroes."""
+    if isinstance(source.type, Ptr):
+        data = g.bytes(size)
+        g.probe_read(data, size, g.as_scalar(source), source.type.space)
+        return data
+    memory = g.as_memory(source)
+    if memory.type.size >= size:
+        return memory.ptr
+    data = g.bytes(size)
+    g.zero(data, (size + 7) // 8 * 8)
+    g.copy(data, memory.ptr, memory.type.size, memory.align)
+    return data
+
+
+# ---- socket_cookie, path --------------------------------------------------------------------------
+
+_TRACING = frozenset({ProbeKind.FENTRY, ProbeKind.FEXIT, ProbeKind.ITER})
+
+
+def _check_cookie(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    if c.template.probe.kind not in _TRACING:
+        return c.error(node, "socket_cookie() can only be used with fentry and fexit probes")
+    if not isinstance(found, Unknown) and not (
+        isinstance(found, Ptr) and str(found.target) in ("struct sock", "struct sock_common")
+    ):
+        return c.error(node, f"socket_cookie() only supports 'struct sock *' as the argument ({found} provided)")
+    return UINT64
+
+
+def _emit_cookie(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    pointer = g.b.inttoptr(g.scalar(expression(args[0])), g.ctx.type)
+    return Scalar(UINT64, g.helper("get_socket_cookie", pointer))
+
+
+def _check_path(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    found = c.arg(args[0])
+    size = c.max_strlen
+    if c.template.probe.kind not in _TRACING:
+        return c.error(node, f"path() can only be used with fentry, fexit and iter probes, not with"
+                       f" {c.template.probe.name}")  # fmt: skip
+    if len(args) == 2:
+        given = c.literal_int(args[1], "path() size")
+        size = given if given is not None else size
+    target = found.target if isinstance(found, Ptr) else found
+    if not isinstance(target, (Unknown, Struct)):
+        return c.error(node, "path() only supports pointer or record argument")
+    return Str(size)
+
+
+def _emit_path(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    typ = g.template.types[node]
+    value = g.expr(expression(args[0]))
+    address = g.address(value) if isinstance(value, Place) else g.as_scalar(value)
+    place: Memory = g.temp(typ)
+    g.zero(place.ptr, (typ.size + 7) // 8 * 8)
+    g.helper("d_path", g.b.inttoptr(address, g.ctx.type), place.ptr, typ.size)
+    return place
+
+
+# ---- func -----------------------------------------------------------------------------------------
+
+_USER = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE})
+_FUNCTIONS = frozenset({ProbeKind.KPROBE, ProbeKind.KRETPROBE, ProbeKind.FENTRY, ProbeKind.FEXIT}) | _USER
+
+
+def _func_type(kind: ProbeKind) -> Opaque:
+    return USYM if kind in _USER else KSYM
+
+
+def _check_func(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    kind = c.template.probe.kind
+    if kind not in _FUNCTIONS:
+        return c.error(
+            node,
+            "The func builtin can not be used with '" + c.template.probe.name + "' probes",
+            "probe names every probe",
+        )
+    return _func_type(kind)
+
+
+def _emit_func(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    kind = g.template.probe.kind
+    tracing = kind in (ProbeKind.FENTRY, ProbeKind.FEXIT)
+
+    def from_registers() -> object:
+        return const(0) if tracing else g.context_load(Symbol(SymbolKind.REG, "pc"))
+
+    address = g.choose(g.has(Feature.GET_FUNC_IP), lambda: g.helper("get_func_ip", g.ctx), from_registers)
+    if kind in _USER:
+        address = g.choose(g.truth(address), lambda: address, from_registers)
+        place = g.destination(node, USYM)
+        store_user_symbol(g, place, address)
+        return place
+    return Scalar(KSYM, address)
+
+
+ENTRIES = (
+    Entry("cgroup_path", (1, 2), _check_cgroup_path, _emit_cgroup_path),
+    Entry("percpu_kaddr", (1, 2), _check_percpu, _emit_percpu),
+    Entry("pton", (1, 1), _check_pton, _emit_pton),
+    Entry("join", (1, 2), _check_join, _emit_join, unsafe=True),
+    Entry("write_user", (3, 3), _check_write_user, _emit_write_user, unsafe=True),
+    Entry("socket_cookie", (1, 1), _check_cookie, _emit_cookie),
+    Entry("path", (1, 2), _check_path, _emit_path),
+    Entry("func", (0, 0), _check_func, _emit_func),
+)
+
+__all__ = ["ENTRIES", "Text"]
