@@ -307,6 +307,8 @@ class Gen(Loops):
         return place
 
     def _FieldAccess(self, node: tree.FieldAccess) -> Value:
+        if node in self.template.lowered:
+            return self.expr(self.template.lowered[node])
         if isinstance(node.expr, tree.Name) and node.expr.name == self.template.probe.context_name:
             assert self.template.args.args is not None
             return self.probe_arg(self.template.args.args[node.field], node)

@@ -16,6 +16,7 @@ _MODULES = (
     "identity",
     "maps",
     "memory",
+    "meta",
     "network",
     "output",
     "params",

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, PTR, const
-from ..codegen.values import Scalar, Text, Value
+from ..codegen.values import Scalar, Value
 from ..payload.layout import Feature, SymbolKind, UsdtPart
 from ..probes.base import ArgField
-from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Space, Str, Type, Void
+from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Space, Type, Void
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
@@ -145,12 +145,12 @@ def _emit_probe(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_probetype(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    return Str(len(c.template.probe.name) + 1)
+    name = c.template.probe.name
+    return c.lower(node, "special" if name in ("begin", "end", "self") else name)
 
 
 def _emit_probetype(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    name = g.template.probe.name.encode()
-    return Text(Str(len(name) + 1), name)
+    return g.expr(g.template.lowered[node])
 
 
 def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:

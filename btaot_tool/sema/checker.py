@@ -63,6 +63,7 @@ class ExpressionChecker:
         self.table = types
         self.options = options
         self.diags = diags
+        self.config = config
         self.max_strlen: int = config.max_strlen
         self.stack_mode: str = config.stack_mode
         self.unstable_tseries: str = config.unstable_tseries
@@ -70,6 +71,7 @@ class ExpressionChecker:
         self.scopes = Scopes()
         self.final = False
         self.positional = 0
+        self.host_branches = 0  # around this place: conditions that only the host can decide
 
     # ---- service to library entries ------------------------------------------------------------
 
@@ -378,6 +380,8 @@ class ExpressionChecker:
                     return base.items[index]
                 return self.error(node, f"Invalid tuple index: {index}. Found {len(base.items)} elements in tuple.")
             case Record():
+                if node.field in base.names and (value := comptime.evaluate(self, node)) is not None:
+                    return self.lower(node, value)
                 if node.field in base.names:
                     return base.items[base.names.index(node.field)]
                 return self.error(node, f"Record does not contain a field named '{node.field}'")
@@ -441,6 +445,10 @@ class ExpressionChecker:
             return found
         hint = "its value depends on what only the host knows, or on variables and maps"
         return self.error(node, "Unable to resolve comptime expression", hint)
+
+    def constant(self, node: object) -> Constant | None:
+        """Return the value of a checked argument, if it is known at build time."""
+        return comptime.evaluate(self, node) if isinstance(node, tree.Node) else None
 
     def lower(self, node: tree.Expr, value: Constant, found: Type | None = None) -> Type:
         """Let a node stand for a constant; a number keeps its type."""

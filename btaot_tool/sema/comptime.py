@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..expand import constants
 from ..expand.constants import Constant
+from ..expand.rewrite import Rewriter
 from ..syntax import tree
 from .types import Agg, Array, Bool, Enum, Int, Opaque, Ptr, Stack, Str, Struct, Type, Unknown
 
@@ -41,6 +42,9 @@ def type_info(found: Type) -> dict[str, Constant]:
 
 def evaluate(c: ExpressionChecker, node: tree.Node) -> Constant | None:
     """Return the value of a checked expression, None if it is not known at build time."""
+    lowered = c.template.lowered.get(node)
+    if lowered is not None:
+        return evaluate(c, lowered)
     known = c.template.constants.get(node)
     if known is not None:
         return known
@@ -129,3 +133,25 @@ def _element(value: Constant | None, index: Constant | None) -> Constant | None:
 def _hosts_own(found: Type) -> bool:
     """Tell whether only the host knows the size of a type."""
     return (isinstance(found, Struct) and found.kernel) or (isinstance(found, Array) and _hosts_own(found.elem))
+
+
+class _Parameters(Rewriter):
+    def __init__(self) -> None:
+        self.found = False
+
+    def _parameter(self, node: tree.Expr) -> tree.Expr:
+        self.found = True
+        return node
+
+    _Positional = _PositionalCount = _parameter
+
+    def _Call(self, node: tree.Call) -> tree.Call:
+        self.found = self.found or node.name == "getopt"
+        return self.children(node)
+
+
+def is_hosts(node: tree.Expr) -> bool:
+    """Tell whether an expression depends on parameters of the command line."""
+    search = _Parameters()
+    search.rewrite(node)
+    return search.found

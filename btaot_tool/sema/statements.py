@@ -39,6 +39,14 @@ class Checker(ExpressionChecker):
         if isinstance(node.cond, tree.Comptime):
             return self._comptime_if(node, node.cond)
         self.condition(node.cond, self.expr(node.cond))
+        if comptime.is_hosts(node.cond):
+            self.host_branches += 1
+            result = self._if_branches(node)
+            self.host_branches -= 1
+            return result
+        return self._if_branches(node)
+
+    def _if_branches(self, node: tree.IfExpr) -> Type:
         then = self.expr(node.then)
         if node.otherwise is None:
             return Void()
