@@ -168,7 +168,8 @@ class _Reader:
         self._scratch = scratch
         self._options = target_options(target)
         for directory in include:
-            self._options += ["-iquote", str(directory.absolute())]
+            path = str(directory.absolute())
+            self._options += ["-iquote", path, "-idirafter", path]
         self._stubs = HeaderStubs(target, text, scratch / "headers")
         self._options += self._stubs.options
 

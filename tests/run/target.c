@@ -20,6 +20,25 @@ struct point {
 	struct point *next;
 };
 
+struct shape {
+	int a : 3;
+	unsigned int b : 5;
+	union {
+		int number;
+		unsigned char bytes[4];
+	};
+	struct {
+		long deep;
+	} named;
+	int grid[4];
+	enum color { RED = 3, GREEN } color;
+	struct shape *next;
+	struct {
+		short low;
+	};
+	unsigned long long big : 40;
+};
+
 int counter = 42;  /* read by its name */
 
 TRACED long add(int a, int b)
@@ -44,6 +63,12 @@ TRACED int look(const struct point *p)
 {
 	__asm__ volatile("" ::: "memory");
 	return p->x + counter;
+}
+
+TRACED int see(const struct shape *s)
+{
+	__asm__ volatile("" ::: "memory");
+	return s->number;
 }
 
 TRACED unsigned char narrow(unsigned char c)
@@ -86,6 +111,17 @@ static void points(void)
 	struct point first = { 11, 0xff, 12345, 1L << 40, "first", &second };
 
 	look(&first);
+}
+
+static void shapes(void)
+{
+	struct shape second = { .number = 99 };
+	struct shape first = {
+		.a = -2, .b = 17, .number = 0x04030201, .named = { 1L << 40 }, .grid = { 10, 20, 30, 40 },
+		.color = GREEN, .next = &second, .low = -7, .big = 0xabcdef1234,
+	};
+
+	see(&first);
 }
 
 static void text(size_t length)
@@ -133,6 +169,8 @@ static void act(const char *action)
 		text((size_t)value);
 	else if (IS("points"))
 		points();
+	else if (IS("shapes"))
+		shapes();
 	else if (IS("narrow"))
 		narrow((unsigned char)value);
 	else if (IS("outer"))
