@@ -33,11 +33,8 @@ def test_errors(text, expected):
 
 
 def test_error_in_a_library_macro_names_the_call():
-    assert (
-        "\nt.bt:1:9-51: ERROR: expanded from\n"
-        in errors('begin { static_assert(sizeof(int32) == 8, "size"); }')[0].render()
+    text = errors('begin { static_assert(sizeof(int32) == 8, "size"); }')[0].render()
     assert "\nt.bt:1:9-50: ERROR: expanded from\n" in text
-    )
 
 
 def test_branch_that_is_not_taken_is_not_checked():
