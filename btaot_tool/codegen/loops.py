@@ -22,6 +22,7 @@ from .llvm import I64, PTR, const, ir
 from .values import Memory
 
 CONTEXT, SCRATCH, LEFT, WORDS = 0, 1, 2, 3  # words of the bridge
+MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
 _FRAME = ("function", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools", "_borrowed",
@@ -75,12 +76,20 @@ class Loops(Events):
         self._loops.pop()
 
     def _Unroll(self, node: tree.Unroll) -> None:
-        end = self.block("unrolled")
-        for _ in range(int(self.template.constants[node])):
-            following = self.block("next")
-            self._loop_body(node.body, following, end)
-            self.goto(following)
-        self.goto(end)
+        """A bounded loop (5.3): the same result as copies of the body, in less code."""
+        known = self.template.constants.get(node)
+        count = const(int(known)) if known is not None else self.clamp(self.scalar(node.count), MAX_UNROLL)
+        counter = self.cell()
+        self.b.store(const(0), counter)
+        head, body, step, end = (self.block(n) for n in ("unroll", "body", "step", "unrolled"))
+        self.goto(head)
+        self.b.cbranch(self.b.icmp_unsigned("<", self.b.load(counter, typ=I64), count), body, end)
+        self.b.position_at_end(body)
+        self._loop_body(node.body, step, end)
+        self.goto(step)
+        self.b.store(self.b.add(self.b.load(counter, typ=I64), const(1)), counter)
+        self.b.branch(head)
+        self.b.position_at_end(end)
 
     def _Jump(self, node: tree.Jump) -> None:
         if node.kind == "return":

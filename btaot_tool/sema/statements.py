@@ -175,6 +175,10 @@ class Checker(ExpressionChecker):
         self._loop(node.body)
 
     def _Unroll(self, node: tree.Unroll) -> None:
+        if isinstance(node.count, tree.Positional):
+            self.expr(node.count)  # known when the program is loaded: no more than the maximum are run
+            self._loop(node.body)
+            return
         count = self.literal_int(node.count, "the count of unroll")
         if count is not None and not 1 <= count <= 100:
             self.error(node.count, "unroll " + ("minimum value is 1" if count < 1 else "maximum value is 100"))
