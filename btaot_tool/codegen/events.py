@@ -6,13 +6,14 @@ scratch memory and copied with its real length, so that short strings make short
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..payload.layout import MapRole
 from ..sema.types import Int, Str, Type
 from ..syntax import tree
+from ..syntax.walk import walk
 from .actions import Action, EventField
 from .llvm import I16, I32, I64, const, ir
 from .maps import Maps
@@ -198,16 +199,4 @@ def may_leave(node: tree.Node) -> bool:
     )
 
 
-def walk(node: Any) -> Iterator[tree.Node]:
-    """Return a node and all nodes below it."""
-    if isinstance(node, tree.Node):
-        yield node
-        if is_dataclass(node):
-            for f in fields(node):
-                yield from walk(getattr(node, f.name))
-    elif isinstance(node, list):
-        for part in node:
-            yield from walk(part)
-
-
-__all__ = ["I64", "Events", "Item", "may_leave", "walk"]
+__all__ = ["I64", "Events", "Item", "may_leave"]

@@ -7,7 +7,6 @@ from typing import Any
 from .. import library
 from ..payload.layout import SymbolKind
 from ..probes.base import ArgField
-from ..sema.env import Variable
 from ..sema.operators import COMPARISONS
 from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void, integer_sign
 from ..symbols import Symbol

@@ -17,7 +17,8 @@ from ..sema.env import MapInfo, Variable
 from ..sema.types import Agg, Struct, Tuple, Type
 from ..symbols import feature
 from ..syntax import tree
-from .events import Events, walk
+from ..syntax.walk import walk
+from .events import Events
 from .llvm import I64, PTR, const, ir
 from .values import Memory
 

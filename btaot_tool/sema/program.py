@@ -12,6 +12,7 @@ from ..kernel.types import Kernel, TypeTable
 from ..options import Options
 from ..probes import AttachSpec, ParseContext, parse_attach_point
 from ..syntax import tree
+from ..syntax.walk import walk
 from .env import Globals
 from .result import Checked, NamedParam, Template
 from .statements import Checker
@@ -66,16 +67,37 @@ def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:
     templates: list[Template] = []
     for node in program.probes:
         groups: dict[object, list[AttachSpec]] = {}
+        used = _used_args(node)
         for point in node.attach_points:
             spec = parse_attach_point(point, ctx)
-            groups.setdefault(_group_key(spec), []).append(spec)
+            groups.setdefault(_group_key(spec, used), []).append(spec)
         for specs in groups.values():
             templates.append(Template(len(templates), specs[0].probe, node, specs))
     return templates
 
 
-def _group_key(spec: AttachSpec) -> object:
-    args = None if spec.args is None else tuple(sorted((n, str(f.type), f.dynamic) for n, f in spec.args.items()))
+def _used_args(node: tree.Probe) -> frozenset[str] | None:
+    """Return the members of the context that a block names; None if it uses the context as a whole."""
+    contexts = ("args", "ctx")
+    named, whole = set(), 0
+    for n in walk([node.predicate, node.body]):
+        if isinstance(n, tree.FieldAccess) and isinstance(n.expr, tree.Name) and n.expr.name in contexts:
+            named.add(n.field)
+            whole -= 1
+        elif isinstance(n, tree.Name):
+            whole += n.name in contexts
+            if n.name == "retval":
+                named.add(n.name)
+    return None if whole else frozenset(named)
+
+
+def _group_key(spec: AttachSpec, used: frozenset[str] | None) -> object:
+    """Return what attach points must share to run one program: the probe type, and the types of what it reads."""
+    args = None
+    if spec.args is not None:
+        args = tuple(sorted((n, str(f.type), f.dynamic) for n, f in spec.args.items() if used is None or n in used))
+    elif used is None or used:
+        return (spec.probe.kind, spec.text)  # an error will name it
     return (spec.probe.kind, args)
 
 
