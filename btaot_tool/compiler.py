@@ -34,7 +34,9 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     program = parse(source, diags)  # text -> syntax tree
     kernel = _kernel(options, diags)
     expanded = expand(source, program, kernel, options, diags)  # -> imports, C definitions and macros are in it
-    checked = check_program(expanded.program, kernel, expanded.table, options, diags)  # -> checked, typed tree
+    checked = check_program(
+        expanded.program, kernel, expanded.table, options, diags, expanded.native
+    )  # -> checked, typed tree
     generated = generate(checked, options, diags)  # -> LLVM IR -> BPF object
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations

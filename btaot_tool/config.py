@@ -44,6 +44,8 @@ VARIABLES: dict[str, Variable] = {
         Variable("stack_mode", str, "bpftrace", ("bpftrace", "perf", "raw", "build_id"), build=True),
         Variable("str_trunc_trailer", str, ".."),
         Variable("unstable_tseries", str, "warn", _UNSTABLE, build=True),
+        Variable("unstable_import_statement", str, "enable", _UNSTABLE, build=True),
+        Variable("unstable_typeinfo", str, "enable", _UNSTABLE, build=True),
         Variable("unstable_dw_ustack", str, "warn", _UNSTABLE, build=True),
     )
 }

@@ -11,6 +11,7 @@ from ..sema.operators import COMPARISONS
 from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void, integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
+from . import native
 from .llvm import I64, PTR, const, ir
 from .loops import Loops
 from .values import Memory, Nothing, Place, Scalar, Text, Value
@@ -204,7 +205,8 @@ class Gen(Loops):
 
     def _Call(self, node: tree.Call) -> Value:
         entry = library.find(node.name)
-        assert entry is not None
+        if entry is None:
+            return native.emit_call(self, node, self.checked.native.functions[node.name])
         return entry.emit(self, node, list(node.args))
 
     def _Variable(self, node: tree.Variable) -> Value:

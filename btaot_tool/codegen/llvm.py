@@ -5,13 +5,14 @@ Before importing ``llvmlite.ir`` its typed pointers are switched off: LLVM no lo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import llvmlite
 
 llvmlite.ir_layer_typed_pointers_enabled = False
 
-from llvmlite import binding  # noqa: E402
+from llvmlite import binding as binding  # noqa: E402
 from llvmlite import ir as ir  # noqa: E402
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
@@ -37,13 +38,17 @@ def data_layout(triple: str) -> str:
     return str(_target(triple).create_target_machine(cpu=CPU, opt=2).target_data)
 
 
-def compile_module(text: str, triple: str, optimized: list[str] | None = None) -> bytes:
-    """Optimise an IR module (O2) and return its object file.
+def compile_module(
+    text: str, triple: str, optimized: list[str] | None = None, link: Callable[[binding.ModuleRef], None] | None = None
+) -> bytes:
+    """Optimise an IR module (O2) and return its object file; ``link`` adds to the module first.
 
     An error of the backend ends the process; the caller runs in a worker.
     """
     machine = _target(triple).create_target_machine(cpu=CPU, opt=2)
     module = binding.parse_assembly(text)
+    if link is not None:
+        link(module)
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=2)
     options.loop_unrolling = False

@@ -207,9 +207,14 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
 
 
 def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) -> Generated:
+    from .native import link_bitcode
+
     text = str(gen.module)
     optimized: list[str] = []
-    obj = compile_module(text, gen.options.target.bpf_triple, optimized if "ir" in gen.options.dump else None)
+    shown = optimized if "ir" in gen.options.dump else None
+    bitcode = gen.checked.native.bitcode
+    link = (lambda module: link_bitcode(module, bitcode, gen.diags)) if bitcode else None
+    obj = compile_module(text, gen.options.target.bpf_triple, shown, link)
     slot = gen.checked.config.max_strlen
     sizes = {
         MapRole.GLOBALS: gen.globals_size,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..diagnostics import Diagnostics, Source
 from ..kernel.types import Kernel
 from ..options import Options
 from ..syntax import tree
+from .native import NativeCode
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,13 @@ class Expanded:
     """The whole script without imports and macros.
 
     ``table`` has the types of its C definitions over those of the kernel; ``dependencies`` are the files that were
-    read besides the script; ``bpf_sources`` are to be linked into its programs.
+    read besides the script; ``native`` is to be linked into its programs.
     """
 
     program: tree.Program
     table: Kernel
     dependencies: list[str]
-    bpf_sources: list[Path]
+    native: NativeCode
 
 
 def expand(source: Source, program: tree.Program, kernel: Kernel, options: Options, diags: Diagnostics) -> Expanded:
@@ -31,6 +31,7 @@ def expand(source: Source, program: tree.Program, kernel: Kernel, options: Optio
     from .fold import fold_literals
     from .imports import resolve_imports
     from .macros import expand_macros
+    from .native import compile_sources
 
     imports = resolve_imports(source, program, options.include_dirs, diags)
     c_side = read_definitions(imports, kernel, options)
@@ -38,8 +39,9 @@ def expand(source: Source, program: tree.Program, kernel: Kernel, options: Optio
     diags.check()
     expanded = fold_literals(expanded, diags)
     diags.check()
-    files = dict.fromkeys(str(path) for path in (*imports.files, *c_side.files))
-    return Expanded(expanded, c_side.table, list(files), imports.bpf_sources)
+    native = compile_sources(imports.bpf_sources, options)
+    files = dict.fromkeys(str(path) for path in (*imports.files, *c_side.files, *native.files))
+    return Expanded(expanded, c_side.table, list(files), native)
 
 
 __all__ = ["Expanded", "expand"]

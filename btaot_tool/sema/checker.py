@@ -7,15 +7,17 @@ earlier round may see types that are not inferred yet.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .. import library
 from ..config import Config
 from ..diagnostics import Diagnostics, Span
 from ..expand import constants
 from ..expand.constants import Constant
-from ..kernel.types import Kernel, TypeTable
+from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
 from ..syntax import tree
-from . import comptime, operators
+from . import comptime, native, operators
 from .ctypes import BASIC, enum_type, from_c
 from .env import Globals, MapInfo, Scopes
 from .result import NamedParam, Template
@@ -64,6 +66,7 @@ class ExpressionChecker:
         self.options = options
         self.diags = diags
         self.config = config
+        self.functions: Mapping[str, CFunc] = {}  # of imported C sources
         self.max_strlen: int = config.max_strlen
         self.stack_mode: str = config.stack_mode
         self.unstable_tseries: str = config.unstable_tseries
@@ -276,6 +279,8 @@ class ExpressionChecker:
 
     def _Call(self, node: tree.Call) -> Type:
         entry = library.find(node.name)
+        if entry is None and node.name in self.functions:
+            return native.check_call(self, node, self.functions[node.name])
         if entry is None:
             return self.error(node, f"Unknown function: '{node.name}'")
         if entry.aggregate:

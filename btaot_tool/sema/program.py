@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..config import read_config
 from ..diagnostics import Diagnostics
+from ..expand.native import NativeCode
 from ..kernel.types import Kernel, TypeTable
 from ..options import Options
 from ..probes import AttachSpec, ParseContext, parse_attach_point
@@ -22,13 +23,20 @@ MAX_ROUNDS = 50
 
 
 def check_program(
-    program: tree.Program, kernel: Kernel, table: TypeTable, options: Options, diags: Diagnostics
+    program: tree.Program,
+    kernel: Kernel,
+    table: TypeTable,
+    options: Options,
+    diags: Diagnostics,
+    native: NativeCode | None = None,
 ) -> Checked:
     """Return the typed script; raises CompileError if anything is wrong with it.
 
-    ``table`` holds the types of the script's C definitions over those of ``kernel``.
+    ``table`` holds the types of the script's C definitions over those of ``kernel``; ``native`` the functions of
+    imported C sources.
     """
     _refuse_unsupported(program, diags)
+    code = native or NativeCode()
     config = read_config(program.config, diags)
     templates = _templates(program, ParseContext(kernel, diags))
     diags.check()
@@ -44,6 +52,7 @@ def check_program(
         quiet = diags if final else Diagnostics()
         for template in templates:
             checker = Checker(template, shared, kernel, table, options, quiet, config, params)
+            checker.functions = code.functions
             checker.final = final
             checker.check()
             positional = max(positional, checker.positional)
@@ -54,7 +63,8 @@ def check_program(
     diags.check()
     _check_complete(shared, diags)
     diags.check()
-    return Checked(program, kernel, table, config, templates, shared.maps, shared.variables, params, positional)
+    maps, variables = shared.maps, shared.variables
+    return Checked(program, kernel, table, config, templates, maps, variables, params, positional, code)
 
 
 def _refuse_unsupported(program: tree.Program, diags: Diagnostics) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..config import Config
+from ..expand.native import NativeCode
 from ..kernel.types import Kernel, TypeTable
 from ..payload.layout import ParamType
 from ..probes import AttachSpec, ProbeType
@@ -58,6 +59,7 @@ class Checked:
     variables: dict[tuple[int, int], Type]
     params: dict[str, NamedParam]
     positional_count: int = 0
+    native: NativeCode = field(default_factory=NativeCode)
 
     def variable_type(self, template: Template, variable: Variable) -> Type:
         """Return the inferred type of a scratch variable."""
