@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ VARIABLES: dict[str, Variable] = {
         Variable("cpp_demangle", bool, True),
         Variable("lazy_symbolication", bool, False),
         Variable("license", str, "GPL", LICENSES, build=True),
+        Variable("dummy_ts_map", str, "", build=True),  # the map that tseries() takes for its clock, in tests
         Variable("log_size", int, 1_000_000),
         Variable("max_bpf_progs", int, 1024),
         Variable("max_cat_bytes", int, 10240),
@@ -78,8 +80,34 @@ def canonical_name(name: str) -> str:
     return lower.removeprefix("bpftrace_")
 
 
-def read_config(rows: list[ConfigVar], diags: Diagnostics) -> Config:
-    """Return the script's configuration; unknown variables and wrong values are errors."""
+def environment_config(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the variables of an environment that shape the bytecode: BPFTRACE_MAX_STRLEN and so on.
+
+    The others are read by the executable, when it runs.
+    """
+    return tuple(
+        (name, environ[f"BPFTRACE_{name.upper()}"])
+        for name, variable in VARIABLES.items()
+        if variable.build and f"BPFTRACE_{name.upper()}" in environ
+    )
+
+
+def read_config(rows: list[ConfigVar], diags: Diagnostics, given: Sequence[tuple[str, str]] = ()) -> Config:
+    """Return the script's configuration; unknown variables and wrong values are errors.
+
+    ``given`` are variables from outside, which win over the script's.
+    """
+    config = _read_rows(rows, diags)
+    for name, text in given:
+        value = _convert(VARIABLES[name], text)
+        if value is None:
+            diags.error(None, f"Invalid value for {name}: {text}", code="config-value")
+        else:
+            config.values[name] = value
+    return config
+
+
+def _read_rows(rows: list[ConfigVar], diags: Diagnostics) -> Config:
     config = Config()
     for row in rows:
         name = canonical_name(row.name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from .config import environment_config
 from .options import DUMPS, Options
 from .targets import Target
 
@@ -47,8 +48,8 @@ def add_compile_flags(parser: argparse.ArgumentParser) -> None:
                        help=f"print an intermediate result on stderr: {', '.join(DUMPS)}")  # fmt: skip
 
 
-def options_from(args: argparse.Namespace, target: Target) -> Options:
-    """Build options from what ``add_compile_flags`` parsed."""
+def options_from(args: argparse.Namespace, target: Target, environ: Mapping[str, str] | None = None) -> Options:
+    """Build options from what ``add_compile_flags`` parsed, and from the BPFTRACE_* variables of an environment."""
     return Options(
         target=target,
         kernel=tuple(args.kernel),
@@ -58,6 +59,7 @@ def options_from(args: argparse.Namespace, target: Target) -> Options:
         min_kernel=args.min_kernel,
         include_dirs=tuple(args.include_dirs),
         defines=tuple(args.defines),
+        config=environment_config(environ or {}),
         dump=frozenset(args.dump),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from ..flags import add_compile_flags, options_from
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Compile and write the executable."""
     source = common.read_script(args)
     output = args.output or _default_output(args, source.name)
-    options = options_from(args, common.chosen_target(args))
+    options = options_from(args, common.chosen_target(args), os.environ)
     done = common.compile_and_import_lief(source, options)
     common.show(done.diagnostics, options)
     stub = args.stub or cached_stub(options.target, args.toolchain)

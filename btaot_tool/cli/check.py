@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from ..diagnostics import CompileError
@@ -22,7 +23,7 @@ def add(subparsers: common.Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check all scripts; the status is 1 if any of them has an error."""
-    options = options_from(args, common.chosen_target(args))
+    options = options_from(args, common.chosen_target(args), os.environ)
     pool = WorkerPool()
     status = 0
     for name in args.scripts:

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     if args.program is not None and args.script is not None:  # with -e every word is for the program
         args.arguments.insert(0, args.script)
         args.script = None
-    options = options_from(args, host_target())
+    options = options_from(args, host_target(), os.environ)
     source = common.read_script(args)
     done = common.compile_and_import_lief(source, options)
     common.show(done.diagnostics, options)

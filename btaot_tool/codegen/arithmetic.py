@@ -8,6 +8,7 @@ from ..sema.operators import COMPARISONS
 from .base import FunctionBase
 from .llvm import I64, const, ir
 
+BY_ZERO = "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result."
 _SIMPLE = {"+": "add", "-": "sub", "*": "mul", "&": "and_", "|": "or_", "^": "xor"}
 
 
@@ -15,7 +16,7 @@ class Arithmetic(FunctionBase):
     """Adds arithmetic on 64-bit values to a function."""
 
     def arithmetic(self, op: str, left: Any, right: Any, signed: bool) -> Any:
-        """Return ``left op right``; division by zero gives 0 and ``x % 0`` gives x, as in BPF."""
+        """Return ``left op right``; division by zero and ``x % 0`` give 1 and a warning."""
         if op in _SIMPLE:
             return getattr(self.b, _SIMPLE[op])(left, right)
         if op in ("<<", ">>"):
@@ -29,13 +30,11 @@ class Arithmetic(FunctionBase):
 
     def _division(self, op: str, left: Any, right: Any) -> Any:
         divide = self.b.udiv if op == "/" else self.b.urem
-        if isinstance(right, ir.Constant):
-            if right.constant == 0:
-                return const(0) if op == "/" else left
+        if isinstance(right, ir.Constant) and right.constant:
             return divide(left, right)
         zero = self.b.icmp_unsigned("==", right, const(0))
-        safe = self.b.select(zero, const(1), right)
-        return self.b.select(zero, const(0) if op == "/" else left, divide(left, safe))
+        self.warn_when(zero, BY_ZERO)
+        return self.b.select(zero, const(1), divide(left, self.b.select(zero, const(1), right)))
 
     def _signed_division(self, op: str, left: Any, right: Any) -> Any:
         """Divide the magnitudes, then give the quotient the sign of both, the remainder that of the left."""
@@ -43,6 +42,7 @@ class Arithmetic(FunctionBase):
         right_negative = self.b.icmp_signed("<", right, const(0))
         magnitude = self._division(op, self._abs(left, left_negative), self._abs(right, right_negative))
         negative = left_negative if op == "%" else self.b.xor(left_negative, right_negative)
+        negative = self.b.and_(negative, self.b.icmp_unsigned("!=", right, const(0)))
         return self.b.select(negative, self.b.sub(const(0), magnitude), magnitude)
 
     def _abs(self, value: Any, negative: Any) -> Any:

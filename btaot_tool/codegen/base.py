@@ -11,6 +11,7 @@ from ..payload.layout import Feature, MapRole
 from ..sema.result import Template
 from ..sema.types import Bool, Int, Type, integer_sign
 from ..symbols import Symbol, feature, map_fd, map_value
+from ..syntax import tree
 from .debug import DebugInfo
 from .llvm import I8, I16, I32, I64, PTR, const, ir
 from .module import ModuleGen, template_section
@@ -74,6 +75,7 @@ class FunctionBase:
         self._scratch_top = 0
         self._stack_used = 0
         self.stack_budget = STACK_BUDGET
+        self.discarded: set[tree.Node] = set()  # expressions whose value nobody uses
         self._open(f"program_{template.index}", [PTR])
         self.ctx = self.function.args[0]
 
@@ -200,6 +202,14 @@ class FunctionBase:
         callee = ir.Constant(I64, HELPERS[name]).inttoptr(PTR)
         callee.function_type = signature
         return self.b.call(callee, values)
+
+    def check_helper(self, name: str, result: Any, failed: Any) -> None:
+        """Report a helper that failed, if the run wants that (``events.Events``)."""
+        raise NotImplementedError
+
+    def warn_when(self, failed: Any, message: str) -> None:
+        """Print a warning with the script's place at run time (``events.Events``)."""
+        raise NotImplementedError
 
     def internal_map(self, role: MapRole) -> Any:
         """Return the descriptor of an internal map as a pointer."""

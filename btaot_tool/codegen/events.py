@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..payload.layout import MapRole
-from ..sema.types import Int, Str, Type
+from ..payload.layout import ActionKind, MapRole, SessionFact
+from ..sema.types import INT32, Int, Str, Type
+from ..symbols import session
 from ..syntax import tree
 from ..syntax.walk import walk
 from .actions import Action, EventField
@@ -67,6 +68,19 @@ class Events(Maps):
         """Return the type that an expression has in an event."""
         typ = self.template.types[node]
         return Int(8, typ.signed) if typ.__class__.__name__ == "Agg" else typ  # type: ignore[attr-defined]
+
+    def check_helper(self, name: str, result: Any, failed: Any) -> None:
+        """Report a helper that failed, if the run wants that: dead code otherwise, which the verifier drops."""
+
+        def report() -> None:
+            self.send(Action(ActionKind.HELPER_ERROR, self.span, fmt=name), [Item(INT32, value=Scalar(INT32, result))])
+
+        wanted = self.truth(self.symbol(session(SessionFact.HELPER_ERRORS)))
+        self.when(wanted, lambda: self.when(failed, report))
+
+    def warn_when(self, failed: Any, message: str) -> None:
+        """Print a warning with the script's place at run time."""
+        self.when(failed, lambda: self.send(Action(ActionKind.HELPER_ERROR, self.span, fmt=message), []))
 
     # ---- fixed size ----------------------------------------------------------------------------
 

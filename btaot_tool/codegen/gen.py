@@ -45,6 +45,7 @@ class Gen(Loops):
         if isinstance(node.expr, tree.Unary) and "x" in node.expr.op:
             self._increment(node.expr, wanted=False)
         else:
+            self.discarded.add(node.expr)
             self.expr(node.expr)
 
     def _Assign(self, node: tree.Assign) -> None:
@@ -231,12 +232,20 @@ class Gen(Loops):
             return Scalar(typ, self._increment(node, wanted=True))
         if node.op == "*":
             return self._dereference(node)
+        if node.op == "&":
+            return Scalar(typ, self.b.ptrtoint(self._address_of(node.expr), I64))
         value = self.scalar(node.expr)
         if node.op == "!":
             return Scalar(typ, self.b.zext(self.b.not_(self.truth(value)), I64))
         if node.op == "-":
             return Scalar(typ, self.b.sub(const(0), value))
         return Scalar(typ, self.b.xor(value, const(-1)) if node.op == "~" else value)
+
+    def _address_of(self, target: tree.Expr) -> Any:
+        if isinstance(target, tree.MapRef):
+            return self.map_ptr(self.map_info(target))
+        assert isinstance(target, tree.Variable)
+        return self.variable(self.template.variables[target])
 
     def _dereference(self, node: tree.Unary) -> Value:
         value = self.expr(node.expr)
@@ -324,12 +333,7 @@ class Gen(Loops):
             place = self.member(base, node.field, typ)
             return self.read(place) if typ.is_scalar else place
         assert isinstance(base, Memory)
-        return self._member_in_memory(base, node.field, typ)
-
-    def _member_in_memory(self, base: Memory, name: str, typ: Type) -> Value:
-        """Return a member of a struct that was copied: its layout is the compiler's own."""
-        address = Place(base.type, self.b.ptrtoint(base.ptr, I64), Space.KERNEL)
-        return self.read(self.member(address, name, typ))
+        return self.member_in_memory(base, node.field, typ)
 
     def probe_arg(self, field: ArgField, node: tree.Expr) -> Value:
         """Return a named argument of the probe; where it lies is the host's."""

@@ -11,15 +11,15 @@ from ..sema.types import Agg, Int, Type
 from ..symbols import map_fd, map_value, session
 from ..syntax import tree
 from .llvm import I32, I64, PTR, const, ir
-from .memory import MemoryGen
 from .module import MapPlan
+from .structs import Structs
 from .values import Memory, Scalar, Value
 
 BPF_ANY = 0
 ARRAY = 2
 
 
-class Maps(MemoryGen):
+class Maps(Structs):
     """Adds map operations to a function."""
 
     def map_info(self, target: tree.MapRef | tree.MapAccess) -> MapInfo:
@@ -81,6 +81,7 @@ class Maps(MemoryGen):
         if direct is not None:
             return self._load_value(info.value, direct)
         pointer = self.lookup(info, self.key(info, target))
+        self.check_helper("map_lookup_elem", const(0), self.is_null(pointer))
         if info.value.is_scalar:
             value = self.choose(self.is_null(pointer), lambda: const(0), lambda: self.load(pointer, info.value))
             return Scalar(info.value, value)
@@ -161,8 +162,8 @@ class Maps(MemoryGen):
         self.store(new, pointer, info.value.size)
         return old if want == "old" else new
 
-    def delete(self, info: MapInfo, key: Any) -> Any:
-        """Delete a key; returns whether it was there, as 0 or 1."""
+    def delete(self, info: MapInfo, key: Any, wanted: bool = True) -> Any:
+        """Delete a key; returns whether it was there, as 0 or 1.  A failure that nobody asks for is reported."""
         direct = self.direct(info)
         if direct is not None:
             return self._reset(self.map_plan(info)[1], direct)
@@ -172,6 +173,8 @@ class Maps(MemoryGen):
                 self.is_null(pointer), lambda: const(0), lambda: self._reset(self.map_plan(info)[1], pointer)
             )
         result = self.helper("map_delete_elem", self.map_ptr(info), key)
+        if not wanted:
+            self.check_helper("map_delete_elem", result, self.b.icmp_signed("<", result, const(0)))
         return self.b.zext(self.b.icmp_signed("==", result, const(0)), const(0).type)
 
     def _reset(self, plan: MapPlan, pointer: Any) -> Any:

@@ -23,6 +23,10 @@ class MemoryGen(Reading, Arithmetic):
         """Return the value of an expression (``gen.Gen`` dispatches)."""
         raise NotImplementedError
 
+    def gather(self, value: Place, place: Memory) -> None:
+        """Copy a struct of the kernel (``structs.Structs``)."""
+        raise NotImplementedError
+
     def scalar(self, node: tree.Expr) -> Any:
         """Return the value of an expression as a 64-bit register."""
         return self.as_scalar(self.expr(node))
@@ -102,9 +106,8 @@ class MemoryGen(Reading, Arithmetic):
     def _put_struct(self, value: Place, place: Memory) -> None:
         assert isinstance(value.type, Struct)
         if value.type.kernel:
-            raise self.mod.diags.fatal(
-                self.span, f"copying a whole {value.type} is not supported yet", "read the fields that you need"
-            )
+            self.gather(value, place)
+            return
         self.probe_read(place.ptr, value.type.size, self.address(value), value.space)
 
     def _put_text(self, text: bytes, place: Memory) -> None:

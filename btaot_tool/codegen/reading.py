@@ -25,10 +25,11 @@ class Reading(FunctionBase):
 
     def probe_read(self, dst: Any, size: Any, address: Any, space: Space, suffix: str = "") -> Any:
         """Read memory into ``dst``; returns the helper's result.  Without a known space both are tried."""
-        if space is Space.KERNEL:
-            return self.helper(f"probe_read_kernel{suffix}", dst, size, address)
-        if space is Space.USER:
-            return self.helper(f"probe_read_user{suffix}", dst, size, address)
+        if space is not Space.NONE:
+            name = f"probe_read_{space.value}{suffix}"
+            result = self.helper(name, dst, size, address)
+            self.check_helper(name, result, self.b.icmp_signed("<", result, const(0)))
+            return result
         first = self.helper(f"probe_read_kernel{suffix}", dst, size, address)
         return self.choose(
             self.b.icmp_signed("<", first, const(0)),
@@ -108,10 +109,11 @@ class Reading(FunctionBase):
         self.probe_read(cell, size, self.address(place), place.space)
         load = typ if not isinstance(typ, Ptr) or size == 8 else _word(size)
         value = self.load(cell, load)
-        shift, width = place.bits
-        if width:
-            return self._extract_bits(value, shift, width, typ)
-        return value
+        return self._extract_bits(value, *place.bits, typ) if place.bits[1] else value
+
+    def bitfield(self, raw: Any, bits: tuple[int, int], typ: Type) -> Scalar:
+        """Return a bitfield of a unit that was loaded."""
+        return Scalar(typ, self._extract_bits(raw, *bits, typ))
 
     def _read_relocated(self, place: Place, cell: Any) -> Any:
         """Read an integer with the host's size, then shift it into place as libbpf reads bitfields."""

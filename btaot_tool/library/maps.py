@@ -76,7 +76,7 @@ def _emit_delete(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     target, key = _key(g, args)
     info = g.map_info(target)
     pointer = g.zero_key() if key is None else g.key_of(info, key)
-    return Scalar(Bool(), g.delete(info, pointer))
+    return Scalar(Bool(), g.delete(info, pointer, node not in g.discarded))
 
 
 def _emit_has_key(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

@@ -24,8 +24,39 @@ if TYPE_CHECKING:
 SIGNALS = {
     name: number
     for number, name in enumerate(
-        "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG"
-        " XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(),
+        [
+            "HUP",
+            "INT",
+            "QUIT",
+            "ILL",
+            "TRAP",
+            "ABRT",
+            "BUS",
+            "FPE",
+            "KILL",
+            "USR1",
+            "SEGV",
+            "USR2",
+            "PIPE",
+            "ALRM",
+            "TERM",
+            "STKFLT",
+            "CHLD",
+            "CONT",
+            "STOP",
+            "TSTP",
+            "TTIN",
+            "TTOU",
+            "URG",
+            "XCPU",
+            "XFSZ",
+            "VTALRM",
+            "PROF",
+            "WINCH",
+            "IO",
+            "PWR",
+            "SYS",
+        ],
         1,
     )
 } | {"IOT": 6, "POLL": 29, "UNUSED": 31}
@@ -93,9 +124,9 @@ def _report(g: Gen, node: tree.Expr, kind: ActionKind, text: str, number: object
 def _check_usermode(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if c.options.target.name != "x86_64":
         return c.error(node, "'usermode' builtin is only supported on x86_64")
-    if c.template.probe.kind not in (ProbeKind.PROFILE, ProbeKind.INTERVAL, ProbeKind.SOFTWARE, ProbeKind.HARDWARE):
-        if not c.template.probe.reg_args:
-            return c.error(node, f"The usermode builtin can not be used with {c.template.probe.name} probes")
+    timers = (ProbeKind.PROFILE, ProbeKind.INTERVAL, ProbeKind.SOFTWARE, ProbeKind.HARDWARE)
+    if not (c.template.probe.kind in timers or c.template.probe.reg_args):
+        return c.error(node, f"The usermode builtin can not be used with {c.template.probe.name} probes")
     return UINT8
 
 

@@ -178,6 +178,7 @@ class SessionFact(enum.IntEnum):
     TARGET_PID = 6  # -p PID, or that of -c CMD; 0 if none
     CHILD_PID = 7  # pid of -c CMD, 0 if none
     SW_TAI_OFFSET = 8  # CLOCK_TAI - CLOCK_BOOTTIME, ns (triple vDSO sandwich)
+    HELPER_ERRORS = 9  # 1 if errors of helpers are to be reported (-k)
 
 
 class TypeKind(enum.IntEnum):

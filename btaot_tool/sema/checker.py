@@ -70,6 +70,7 @@ class ExpressionChecker:
         self.max_strlen: int = config.max_strlen
         self.stack_mode: str = config.stack_mode
         self.unstable_tseries: str = config.unstable_tseries
+        self.dummy_ts_map: str = config.dummy_ts_map
         self.params = params
         self.scopes = Scopes()
         self.final = False

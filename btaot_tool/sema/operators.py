@@ -70,8 +70,12 @@ def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
 
 
 def _address(c: ExpressionChecker, node: tree.Unary) -> Type:
-    if isinstance(node.expr, (tree.Variable, tree.MapRef)):
-        return c.error(node, "the address-of operator & is not supported yet")
+    if isinstance(node.expr, tree.Variable):
+        found = c.expr(node.expr)
+        return found if isinstance(found, Unknown) else Ptr(found, Space.KERNEL)
+    if isinstance(node.expr, tree.MapRef):
+        c.map_of(node.expr)
+        return Ptr(Void(), Space.KERNEL)
     return c.error(node, "The & operator can only be used on variables and maps")
 
 

@@ -37,7 +37,7 @@ def check_program(
     """
     _refuse_unsupported(program, diags)
     code = native or NativeCode()
-    config = read_config(program.config, diags)
+    config = read_config(program.config, diags, options.config)
     templates = _templates(program, ParseContext(kernel, diags))
     diags.check()
     if not templates:

@@ -87,6 +87,9 @@ static int session_fact(struct env *env, uint32_t fact, uint64_t *value)
 	case BTAOT_SESSION_FACT_SW_TAI_OFFSET:
 		*value = tai_offset();
 		return 0;
+	case BTAOT_SESSION_FACT_HELPER_ERRORS:
+		*value = env->opt.helper_errors > 0;
+		return 0;
 	default:
 		return -ENOTSUP;
 	}
