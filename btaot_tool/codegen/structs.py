@@ -50,7 +50,14 @@ class Structs(MemoryGen):
                     self._gather_members(value, part, dst, bits + member.bit_offset)
                 continue
             with self.lifetime():
-                self._gather_member(value, member, dst, bits + member.bit_offset)
+                self._gather_known(value, member, dst, bits + member.bit_offset)
+
+    def _gather_known(self, value: Place, member: Member, dst: Any, bits: int) -> None:
+        """Copy a member unless the host's type lacks it; then it stays zero."""
+        path = f"{value.path}.{member.name}" if value.path else member.name
+        root = value.root if value.path else root_name(str(value.type))
+        exists = self.symbol(Symbol(SymbolKind.FIELD_EXISTS, root, path))
+        self.when(self.truth(exists), lambda: self._gather_member(value, member, dst, bits))
 
     def _gather_member(self, value: Place, member: Member, dst: Any, bits: int) -> None:
         typ = from_c(member.type, self.mod.types, value.space)

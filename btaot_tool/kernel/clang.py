@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,6 +72,8 @@ def library_headers(target: Target) -> list[Path]:
 def run_clang(arguments: Sequence[str], *, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``clang`` and return what it printed; messages are in English."""
     environment = {**os.environ, "LC_ALL": "C"}
+    if "HOME" not in environment:  # zig wants a place for its cache, and takes it from there
+        environment.setdefault("ZIG_GLOBAL_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"btaot-zig-{os.getuid()}"))
     command = [str(zig_directory() / "zig"), "cc", *arguments]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=cwd, env=environment, check=False

@@ -81,7 +81,9 @@ static void patch_constant(struct bpf_insn *insn, uint16_t kind, uint64_t value)
 
 static void patch_poison(struct bpf_insn *insn, uint32_t symbol)
 {
-	for (int i = 0; i < (IS_WIDE(insn) ? 2 : 1); i++)
+	int count = IS_WIDE(insn) ? 2 : 1;
+
+	for (int i = 0; i < count; i++)
 		insn[i] = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = POISON + (int32_t)(symbol & 0xffff) };
 }
 

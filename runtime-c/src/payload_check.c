@@ -415,8 +415,9 @@ static bool action_fits(const struct payload *p, const struct btaot_action *a)
 	switch (a->kind) {
 	case BTAOT_ACTION_KIND_PRINT:
 	case BTAOT_ACTION_KIND_EXIT:
-	case BTAOT_ACTION_KIND_HELPER_ERROR:
 		return fields >= 1;
+	case BTAOT_ACTION_KIND_HELPER_ERROR:
+		return a->args == BTAOT_NONE || fields >= 1;
 	case BTAOT_ACTION_KIND_PRINT_MAP:
 	case BTAOT_ACTION_KIND_PRINT_MAP_ELEM:
 		return a->map < p->map_count && fields >= 2;
