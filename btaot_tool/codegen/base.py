@@ -303,12 +303,12 @@ class FunctionBase:
         for size, slot in self._borrowed.pop():
             self._pools[size].append(slot)
 
-    def zero(self, ptr: Any, size: int) -> None:
+    def zero(self, ptr: Any, size: int, align: int = 8) -> None:
         """Zero memory; big areas through a read of address 0, which fails and zeroes (58 instructions less)."""
-        if size > 128:
+        if size > 16 * align:
             self.helper("probe_read_kernel", ptr, size, 0)
             return
-        for at, width in _chunks(size):
+        for at, width in _chunks(size, align):
             self.b.store(ir.Constant(INT_TYPES[width], 0), self.offset(ptr, at), align=width)
 
     def copy(self, dst: Any, src: Any, size: int, src_align: int = 8, dst_align: int = 8) -> None:

@@ -88,7 +88,9 @@ class Maps(Structs):
         place = self.temp(info.value)
         size = info.value.size
         self.when(
-            self.is_null(pointer), lambda: self.zero(place.ptr, size), lambda: self.copy(place.ptr, pointer, size)
+            self.is_null(pointer),
+            lambda: self.zero(place.ptr, size, place.align),
+            lambda: self.copy(place.ptr, pointer, size),
         )
         return place
 

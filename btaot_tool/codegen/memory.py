@@ -70,7 +70,7 @@ class MemoryGen(Reading, Arithmetic):
     def _emit_items(self, node: tree.Tuple | tree.Record, place: Memory, fresh: bool) -> None:
         assert isinstance(place.type, (Tuple, Record))
         if fresh:
-            self.zero(place.ptr, place.type.size)
+            self.zero(place.ptr, place.type.size, place.align)
         order = node.items
         if isinstance(node, tree.Record) and isinstance(place.type, Record):
             order = [node.items[node.names.index(n)] for n in place.type.names]
@@ -119,7 +119,7 @@ class MemoryGen(Reading, Arithmetic):
         size = place.type.size
         data = text.ljust(size, b"\0")
         if size > 128:
-            self.zero(place.ptr, size)
+            self.zero(place.ptr, size, place.align)
             size = min(size, (len(text) + 8) // 8 * 8)
         order = "big" if self.mod.options.target.big_endian else "little"
         at = 0
@@ -136,7 +136,7 @@ class MemoryGen(Reading, Arithmetic):
             return
         size = min(source.size, typ.size)
         if typ.size > size and fresh:
-            self.zero(place.ptr, typ.size)
+            self.zero(place.ptr, typ.size, place.align)
         self.copy(place.ptr, value.ptr, size, value.align, place.align)
         if isinstance(typ, Str) and source.size > typ.size:
             self.b.store(ir.Constant(I8, 0), self.offset(place.ptr, typ.size - 1))
@@ -145,7 +145,7 @@ class MemoryGen(Reading, Arithmetic):
         self, source: Tuple | Record, typ: Tuple | Record, value: Memory, place: Memory, fresh: bool
     ) -> None:
         if fresh:
-            self.zero(place.ptr, typ.size)
+            self.zero(place.ptr, typ.size, place.align)
         for i, (item, offset) in enumerate(zip(typ.items, typ.offsets, strict=True)):
             j = i
             if isinstance(typ, Record) and isinstance(source, Record):
@@ -282,7 +282,7 @@ class MemoryGen(Reading, Arithmetic):
     def _to_string(self, value: Value, typ: Type) -> Value:
         place = self.temp(typ)
         if isinstance(value, Place) and not value.type.is_scalar:
-            self.zero(place.ptr, typ.size)
+            self.zero(place.ptr, typ.size, place.align)
             self.probe_read(place.ptr, min(typ.size, value.type.size), self.address(value), value.space, "_str")
             return place
         self.put(value, place, fresh=True)

@@ -93,7 +93,7 @@ class Reading(FunctionBase):
         """Read a string, array or plain struct into memory that has its layout."""
         size = place.type.size
         if isinstance(place.type, (Str, Buffer)):
-            self.zero(dst.ptr, (size + 7) // 8 * 8 if dst.align == 8 else size)
+            self.zero(dst.ptr, size, dst.align)
             self.probe_read(dst.ptr, size, self.address(place), place.space, "_str")
         else:
             self.probe_read(dst.ptr, size, self.address(place), place.space)

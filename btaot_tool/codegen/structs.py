@@ -26,7 +26,7 @@ class Structs(MemoryGen):
     def gather(self, value: Place, place: Memory) -> None:
         """Copy a struct of the kernel into memory with the pack's layout."""
         definition = self._definition(value.type)
-        self.zero(place.ptr, place.type.size)
+        self.zero(place.ptr, place.type.size, place.align)
         if definition.is_union:
             self._gather_bytes(value, place.ptr, definition.size)
             return

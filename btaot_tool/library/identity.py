@@ -69,7 +69,7 @@ def _check_comm(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 def _emit_comm(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     place = g.destination(node, COMM)
     # Kernels before 6.2 leave junk behind the NUL, and a key must not hold any.
-    g.zero(place.ptr, 16)
+    g.zero(place.ptr, 16, place.align)
     g.helper("get_current_comm", place.ptr, 16)
     return place
 

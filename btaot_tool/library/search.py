@@ -41,7 +41,7 @@ def text_memory(g: Gen, node: tree.Expr) -> Memory:
     value = g.expr(node)
     if isinstance(value.type, Ptr):
         place = g.temp(Str(g.checked.config.max_strlen))
-        g.zero(place.ptr, place.type.size)
+        g.zero(place.ptr, place.type.size, place.align)
         g.probe_read(place.ptr, place.type.size, g.as_scalar(value), value.type.space, "_str")
         return place
     return g.as_memory(value)
@@ -223,7 +223,7 @@ def _emit_concat(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     typ = g.template.types[node]
     left, right = (text_memory(g, expression(a)) for a in args)
     place = g.temp(typ)
-    g.zero(place.ptr, typ.size)
+    g.zero(place.ptr, typ.size, place.align)
     first = g.helper("probe_read_kernel_str", place.ptr, min(typ.size, left.type.size), left.ptr)
     at = g.clamp(g.b.sub(first, const(1)), typ.size - 1)
     room = g.b.sub(const(typ.size), at)

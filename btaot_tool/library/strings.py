@@ -95,7 +95,7 @@ def _emit_str(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     typ = g.template.types[node]
     assert isinstance(typ, Str)
     place = g.destination(node, typ)
-    g.zero(place.ptr, place.type.size)
+    g.zero(place.ptr, place.type.size, place.align)
     read_str(g, args, place.ptr, typ.capacity)
     return place
 
@@ -123,7 +123,7 @@ def _emit_buf(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     assert isinstance(typ, Buffer) and isinstance(args[0], tree.Expr)
     address, space = _source(g, args[0])
     place = g.destination(node, typ)
-    g.zero(place.ptr, typ.size)
+    g.zero(place.ptr, typ.size, place.align)
     size: Any = const(typ.capacity)
     if len(args) == 2 and isinstance(args[1], tree.Expr) and not isinstance(args[1], tree.IntLiteral):
         size = g.clamp(g.scalar(args[1]), typ.capacity)
