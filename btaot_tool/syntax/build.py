@@ -1,4 +1,3 @@
-# ruff: noqa: D102 (the grammar says what each action is)
 """The actions of the grammar: each makes one node of the tree.
 
 A method is called like the rule (or alias) of grammar.lark that it serves, with the values of the rule's symbols; the
