@@ -16,6 +16,7 @@ absent      regular expressions that are found nowhere
 stderr      regular expressions that are found in standard error; without it there is nothing but "Attached N probes"
 status      exit status (0)
 unsafe      built with --unsafe
+machine     the only architecture that it is for (x86_64), if there are such things in it
 xfail       why it is known to fail: remove it with the fix
 ==========  ======================================================================================================
 
@@ -57,6 +58,7 @@ class Case:
     stderr: list[str] = field(default_factory=list)
     status: int = 0
     unsafe: bool = False
+    machine: str = ""
     xfail: str = ""
 
     def __post_init__(self) -> None:
@@ -100,10 +102,10 @@ def make(kind: str, name: str, entry: dict[str, Any]) -> Case | Values:
 class Facts:
     """What the driver knows about this machine and the run: ``{name}`` in the texts of a table."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | str) -> None:
         self.values = {
             "target": str(target),
-            "target_name": target.name,
+            "target_name": Path(target).name,
             "uid": str(os.getuid()),
             "gid": str(os.getgid()),
             "ncpus": str(os.cpu_count()),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Builder
+from harness import Builder, build_traced_program
+
+from btaot_tool.targets import host_target
 
 HERE = Path(__file__).parent
 
@@ -39,11 +40,5 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
 
 @pytest.fixture(scope="session")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the program that the tests trace: target.c, static, with symbols and frame pointers."""
-    from btaot_tool.stub import zig_command
-
-    path = tmp_path_factory.mktemp("target") / "btaot-target"
-    flags = ["-static", "-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize=all"]
-    argv = [*zig_command(), "cc", "-target", f"{os.uname().machine}-linux-musl", *flags]
-    subprocess.run([*argv, str(HERE / "target.c"), "-o", str(path)], check=True)
-    return path
+    """Return the program that the tests trace: target.c."""
+    return build_traced_program(tmp_path_factory.mktemp("target"), host_target())

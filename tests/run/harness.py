@@ -19,8 +19,8 @@ from pathlib import Path
 
 from btaot_tool.diagnostics import Source
 from btaot_tool.options import Options
-from btaot_tool.stub import cached_stub
-from btaot_tool.targets import host_target
+from btaot_tool.stub import cached_stub, zig_command
+from btaot_tool.targets import Target, host_target
 from btaot_tool.worker.client import WorkerPool
 
 NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
@@ -39,23 +39,33 @@ class Outcome:
 class Builder:
     """Makes an executable of a script; equal scripts are compiled once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, target: Target | None = None) -> None:
         self._folder = folder
         self._pool = WorkerPool()
         self._made: dict[tuple[str, bool], Path] = {}
-        self.stub = cached_stub(host_target())
+        self._target = target or host_target()
+        self.stub = cached_stub(self._target)
 
     def __call__(self, script: str, *, unsafe: bool = False, name: str = "t.bt") -> Path:
         """Return the executable; CompileError if there is none."""
         key = (script, unsafe)
         if key not in self._made:
             path = self._folder / str(len(self._made))
-            self._pool.build(Source(name, script), Options(unsafe=unsafe), self.stub, path)
+            self._pool.build(Source(name, script), Options(self._target, unsafe=unsafe), self.stub, path)
             self._made[key] = path
         return self._made[key]
 
     def close(self) -> None:
         self._pool.close()
+
+
+def build_traced_program(folder: Path, target: Target) -> Path:
+    """Compile target.c for an architecture: static, with symbols and frame pointers."""
+    path = folder / "btaot-target"
+    flags = ["-static", "-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize=all"]
+    argv = [*zig_command(), "cc", "-target", target.zig, *flags, str(Path(__file__).parent / "target.c")]
+    subprocess.run([*argv, "-o", str(path)], check=True)
+    return path
 
 
 class Traced:
