@@ -14,7 +14,7 @@ from typing import Any
 
 from ..payload.layout import Feature
 from ..sema.env import MapInfo, Variable
-from ..sema.types import Agg, Struct, Tuple, Type
+from ..sema.types import Agg, Ptr, Struct, Tuple, Type
 from ..symbols import feature
 from ..syntax import tree
 from ..syntax.walk import walk
@@ -23,6 +23,7 @@ from .llvm import I64, PTR, const, ir
 from .values import Memory
 
 CONTEXT, SCRATCH, LEFT, WORDS = 0, 1, 2, 3  # words of the bridge
+ZERO = 32  # a word of the globals map that is always 0, which the verifier does not know
 MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
@@ -232,6 +233,7 @@ class Loops(Events):
     def _bridge(self, bodies: Sequence[tree.Expr], words: list[Any]) -> Bridge:
         """Fill the array for a callback."""
         captured = self._captured(bodies)
+        self._forget(captured)
         slots = [self.ctx, self.b.load(self._scratch_var, typ=PTR), const(0), *words]
         cells = [self.variable(v) for v in captured]
         size = len(slots) + len(cells)
@@ -242,6 +244,29 @@ class Loops(Events):
         for i, cell in enumerate(cells, len(slots)):
             self.b.store(cell, self.offset(memory, 8 * i))
         return Bridge(memory, [w.type for w in words], captured)
+
+    def _forget(self, variables: list[Variable]) -> None:
+        """Make the verifier forget the values of variables: before 6.7 it looks at one round only, the first one.
+
+        What it knows there about a variable that rounds change, it would take for true in all of them, and remove
+        branches.  Pointers may be of kinds that bear no arithmetic; they are rarely constants.
+        """
+        for variable in variables:
+            typ = self.checked.variable_type(self.template, variable)
+            if isinstance(typ, Ptr) or is_lazy(typ):
+                continue
+            cell, at = self.variable(variable), 0
+            size = 8 if typ.is_scalar else typ.size
+            while at < size:
+                width = next(w for w in (8, 4, 2, 1) if at + w <= size)
+                self._forget_word(self.offset(cell, at), width)
+                at += width
+
+    def _forget_word(self, ptr: Any, width: int) -> None:
+        word = ir.IntType(8 * width)
+        zero = self.b.load(self.global_word(ZERO), typ=I64, align=8)
+        known = self.b.load(ptr, typ=word, align=width)
+        self.b.store(self.b.or_(known, self.b.trunc(zero, word) if width < 8 else zero), ptr, align=width)
 
     def _captured(self, bodies: Sequence[tree.Expr]) -> list[Variable]:
         """Return the variables that code uses and that lie in this function's frame."""
