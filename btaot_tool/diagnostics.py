@@ -86,10 +86,11 @@ class Diagnostic:
         return text
 
     def _place(self, span: Span, message: str) -> str:
-        return f"{span}: {self.severity.value}: {message}\n{_quote(span)}"
+        return f"{span}: {self.severity.value}: {message}\n{quote(span)}"
 
 
-def _quote(span: Span) -> str:
+def quote(span: Span) -> str:
+    """Return the line of a place with its part marked."""
     line = span.source.line(span.line)
     end = span.end_column if span.end_line == span.line else len(line) + 1
     pad = "".join("\t" if c == "\t" else " " for c in line[: span.column - 1])

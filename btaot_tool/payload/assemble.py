@@ -6,14 +6,15 @@ from .. import __version__
 from ..bpf.object import CALL, CALLBACK, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
 from ..codegen.module import Generated, MapPlan, param_offset
-from ..diagnostics import Span
-from ..payload.layout import AttachFlag, MapRole, ParamType, ProgramFlag, RelocForm, SymbolKind
+from ..diagnostics import Span, quote
+from ..payload.layout import ActionKind, AttachFlag, MapRole, ParamType, ProgramFlag, RelocForm, SymbolKind
 from ..sema.result import Checked, Template
 from ..symbols import Symbol
 from .describe import TypeWriter
 from .layout import NONE
 from .writer import PayloadWriter
 
+_MESSAGES = (ActionKind.ERRORF, ActionKind.WARNF, ActionKind.FAIL)
 _IDENTITY = frozenset({SymbolKind.PROBE_ID})
 
 
@@ -174,7 +175,7 @@ def _add_action(writer: PayloadWriter, types: TypeWriter, action: Action) -> Non
     ]
     fields = [(f.type, f.offset, f.dynamic) for f in action.fields]
     end = max((offset + (4 if dynamic else typ.size) for typ, offset, dynamic in fields), default=8)
-    span = action.span.outermost if action.span.source is not action.span.outermost.source else action.span
+    span = action.span
     writer.add(
         "action",
         kind=int(action.kind),
@@ -187,5 +188,17 @@ def _add_action(writer: PayloadWriter, types: TypeWriter, action: Action) -> Non
         column=span.column,
         end_line=span.end_line,
         end_column=span.end_column,
-        aux=action.aux,
+        aux=action.aux or writer.string(_below(action)),
+        source=writer.string(span.source.name if span.source.name != span.outermost.source.name else ""),
     )
+
+
+def _below(action: Action) -> str:
+    """Return the lines that stand below a message with the place of an action: the calls it was expanded from."""
+    word = {ActionKind.ERRORF: "ERROR", ActionKind.FAIL: "ERROR"}.get(action.kind, "WARNING")
+    lines = []
+    call = action.span.parent
+    while call is not None and action.kind in _MESSAGES:
+        lines.append(f"{call}: {word}: expanded from\n{quote(call)}\n")
+        call = call.parent
+    return "".join(lines)

@@ -446,7 +446,7 @@ RECORDS: tuple[Record, ...] = (
         u32 end_line
         u32 end_column
         u32 aux
-        u32 pad
+        str source  # file of the place if it is not the script
     """),
     _record("piece", "Literal text of a format, then one conversion.", """
         str text  # NUL-terminated

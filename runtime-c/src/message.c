@@ -11,9 +11,15 @@
 
 #define GLOBALS_HEAD sizeof(struct globals)
 
+/* The file of an action's place: the script, or what it imports. */
+static const char *place_file(const struct output *o, const struct btaot_action *a)
+{
+	return output_str(o, a->source ? a->source : o->payload->header->script);
+}
+
 static void put_location(struct output *o, struct textbuf *b, const struct btaot_action *a)
 {
-	text_str(b, output_str(o, o->payload->header->script));
+	text_str(b, place_file(o, a));
 	if (a->end_line && a->line != a->end_line)
 		text_printf(b, ":%u-%u: ", a->line, a->end_line);
 	else
@@ -31,7 +37,7 @@ static void put_below(struct output *o, struct textbuf *b, const struct btaot_ac
 
 static void put_json_location(struct output *o, const struct btaot_action *a)
 {
-	const char *script = output_str(o, o->payload->header->script);
+	const char *script = place_file(o, a);
 
 	text_str(&o->text, ", \"filename\": ");
 	json_string(&o->text, script, strlen(script));

@@ -63,6 +63,7 @@ static const struct rule rules[] = {
 	RULE_RANGE(ACTIONS, action, piece_first, piece_count, PIECES),
 	RULE_OPT(ACTIONS, action, args, TYPES),
 	RULE_STR(ACTIONS, action, fmt),
+	RULE_STR(ACTIONS, action, source),
 	RULE_OPT(ACTIONS, action, map, MAPS),
 	RULE_STR(PIECES, piece, text),
 	RULE_ENUM8(PIECES, piece, conv, BTAOT_CONV_LIMIT),
