@@ -21,7 +21,7 @@ class Variable:
     build: bool = False
 
 
-LICENSES = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
+LICENSES = ("GPL", "GPL v2", "GPL and additional rights", "Dual MPL/GPL", "Dual BSD/GPL", "Dual MIT/GPL")
 _UNSTABLE = ("error", "warn", "enable")
 
 VARIABLES: dict[str, Variable] = {
@@ -118,7 +118,10 @@ def _read_rows(rows: list[ConfigVar], diags: Diagnostics) -> Config:
         value = _convert(variable, row.value)
         if value is None:
             want = " or ".join(variable.choices) or {int: "a number", bool: "a bool", str: "a word"}[variable.type]
-            diags.error(row.span, f"Invalid value for {name}: {row.value}", f"expected {want}", code="config-value")
+            text = f"Invalid value for {name}: {row.value}"
+            if name == "license":
+                text = f"Invalid value for license. Found: {row.value}. Valid values: {', '.join(reversed(LICENSES))}."
+            diags.error(row.span, text, f"expected {want}", code="config-value")
             continue
         config.values[name] = value
     return config

@@ -71,6 +71,7 @@ class FunctionBase:
         self.checked = mod.checked
         self._debug = debug
         self._span = template.node.span
+        self.place = self._span  # of the expression that is generated, for messages
         self.uses_scratch = False
         self._scratch_top = 0
         self._stack_used = 0
@@ -101,7 +102,7 @@ class FunctionBase:
 
     def at(self, span: Span) -> None:
         """Attribute the instructions that follow to a place of the script."""
-        self._span = span
+        self._span = self.place = span
         self.b.debug_metadata = self._debug.location(span.outermost, self._scope)
 
     @property
@@ -203,7 +204,7 @@ class FunctionBase:
         callee.function_type = signature
         return self.b.call(callee, values)
 
-    def check_helper(self, name: str, result: Any, failed: Any) -> None:
+    def check_helper(self, name: str, result: Any, failed: Any, span: Span | None = None) -> None:
         """Report a helper that failed, if the run wants that (``events.Events``)."""
         raise NotImplementedError
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..diagnostics import Span
 from ..payload.layout import ActionKind, MapRole, SessionFact
 from ..sema.types import INT32, Int, Str, Type
 from ..symbols import session
@@ -69,18 +70,21 @@ class Events(Maps):
         typ = self.template.types[node]
         return Int(8, typ.signed) if typ.__class__.__name__ == "Agg" else typ  # type: ignore[attr-defined]
 
-    def check_helper(self, name: str, result: Any, failed: Any) -> None:
+    def check_helper(self, name: str, result: Any, failed: Any, span: Span | None = None) -> None:
         """Report a helper that failed, if the run wants that: dead code otherwise, which the verifier drops."""
 
         def report() -> None:
-            self.send(Action(ActionKind.HELPER_ERROR, self.span, fmt=name), [Item(INT32, value=Scalar(INT32, result))])
+            self.send(
+                Action(ActionKind.HELPER_ERROR, span or self.place, fmt=name),
+                [Item(INT32, value=Scalar(INT32, result))],
+            )
 
         wanted = self.truth(self.symbol(session(SessionFact.HELPER_ERRORS)))
         self.when(wanted, lambda: self.when(failed, report))
 
     def warn_when(self, failed: Any, message: str) -> None:
         """Print a warning with the script's place at run time."""
-        self.when(failed, lambda: self.send(Action(ActionKind.HELPER_ERROR, self.span, fmt=message), []))
+        self.when(failed, lambda: self.send(Action(ActionKind.HELPER_ERROR, self.place, fmt=message), []))
 
     # ---- fixed size ----------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from .llvm import I64, PTR, const, ir
 from .loops import Loops
 from .values import Memory, Nothing, Place, Scalar, Text, Value
 
+OUT_OF_BOUNDS = "Array access out of bounds. This can lead to unexpected results."
+
 
 class Gen(Loops):
     """Generates the function of one template; ``generate`` is the entry point."""
@@ -129,7 +131,9 @@ class Gen(Loops):
 
     def expr(self, node: tree.Expr) -> Value:
         """Return the value of an expression."""
+        outer, self.place = self.place, node.span
         value: Value = getattr(self, f"_{type(node).__name__}")(node)
+        self.place = outer
         return value
 
     def condition(self, node: tree.Expr) -> Any:
@@ -373,7 +377,11 @@ class Gen(Loops):
         base = self.expr(node.expr)
         typ = self.template.types[node]
         constant = node.index.value if isinstance(node.index, tree.IntLiteral) else None
+        if isinstance(base.type, Tuple) and constant is not None:
+            return self.item(self.as_memory(base), constant)
         index = self.scalar(node.index)
+        if isinstance(base.type, Array) and base.type.count and constant is None:
+            self.warn_when(self.b.icmp_unsigned(">=", index, const(base.type.count)), OUT_OF_BOUNDS)
         if isinstance(base.type, Ptr):
             step = self.b.mul(index, self.sizeof(base.type.target))
             base = Place(typ, self.b.add(self.as_scalar(base), step), base.type.space)

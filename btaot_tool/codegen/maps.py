@@ -81,7 +81,7 @@ class Maps(Structs):
         if direct is not None:
             return self._load_value(info.value, direct)
         pointer = self.lookup(info, self.key(info, target))
-        self.check_helper("map_lookup_elem", const(0), self.is_null(pointer))
+        self.check_helper("map_lookup_elem", const(0), self.is_null(pointer), target.span)
         if info.value.is_scalar:
             value = self.choose(self.is_null(pointer), lambda: const(0), lambda: self.load(pointer, info.value))
             return Scalar(info.value, value)

@@ -268,6 +268,10 @@ class MemoryGen(Reading, Arithmetic):
         if isinstance(typ, Array):
             if isinstance(value, Place) and value.type.size == typ.size:
                 return Place(typ, value.base, value.space, value.root, value.path, value.offset)
+            if isinstance(value, Scalar) or value.type.is_scalar:
+                place = self.temp(typ)
+                self.store(self.as_scalar(value), place.ptr, typ.size)
+                return place
             memory = self.as_memory(value)
             return Memory(typ, memory.ptr, memory.align)
         if isinstance(typ, Ptr) and isinstance(value, Place) and not value.type.is_scalar:

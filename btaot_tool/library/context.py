@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, PTR, const
-from ..codegen.values import Scalar, Value
+from ..codegen.values import Memory, Scalar, Value
 from ..payload.layout import Feature, SymbolKind, UsdtPart
 from ..probes.base import ArgField
-from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Space, Type, Void
+from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Record, Space, Type, Void
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
@@ -154,11 +154,24 @@ def _emit_probetype(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    return c.error(node, "args as a whole value is not supported yet", "name the argument that you want: args.NAME")
+    spec = c.template.args
+    if not spec.args:
+        return c.error(node, f"The args builtin can't be used here: the arguments of {spec.text} are not known")
+    dynamic = [name for name, field in spec.args.items() if field.dynamic]
+    if dynamic:
+        return c.error(node, f"args as a whole cannot be taken here: {dynamic[0]} has no fixed size", "use args.NAME")
+    return Record(tuple(spec.args), tuple(f.type for f in spec.args.values()))
 
 
-def _no_code(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    raise AssertionError("refused by its check")
+def _emit_args(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    """Return all named arguments as a record."""
+    typ, fields = g.template.types[node], g.template.args.args
+    assert isinstance(typ, Record) and fields is not None
+    place = g.temp(typ)
+    g.zero(place.ptr, typ.size)
+    for item, offset, field in zip(typ.items, typ.offsets, fields.values(), strict=True):
+        g.put(g.probe_arg(field, node), Memory(item, g.offset(place.ptr, offset), min(8, item.align)))
+    return place
 
 
 ENTRIES = (
@@ -167,7 +180,7 @@ ENTRIES = (
     Entry("retval", (0, 0), _check_retval, _emit_retval),
     Entry("reg", (1, 1), _check_reg, _emit_reg),
     Entry("ctx", (0, 0), _check_ctx, _emit_ctx),
-    Entry("args", (0, 0), _check_args, _no_code),
+    Entry("args", (0, 0), _check_args, _emit_args),
     Entry("probe", (0, 0), _check_probe, _emit_probe),
     Entry("probetype", (0, 0), _check_probetype, _emit_probetype),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.llvm import I32, I64, const, ir
 from ..codegen.values import Scalar, Value
 from ..payload.layout import Feature, SessionFact
+from ..sema.ctypes import struct_type
 from ..sema.types import UINT32, UINT64, USERNAME, Ptr, Space, Str, Struct, Type
 from ..symbols import session
 from ..syntax import tree
@@ -79,9 +80,8 @@ def _curtask(g: Gen) -> Any:
 
 
 def _check_curtask(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    struct = c.table.struct("struct task_struct")
-    size = struct.size if struct else 0
-    return Ptr(Struct("struct task_struct", size, True, Space.KERNEL), Space.KERNEL)
+    name = "struct task_struct"
+    return Ptr(struct_type(name, c.table, Space.KERNEL) or Struct(name, 0, True, Space.KERNEL), Space.KERNEL)
 
 
 def _emit_curtask(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

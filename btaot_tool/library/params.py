@@ -8,7 +8,7 @@ from ..codegen.module import param_offset
 from ..codegen.values import Memory, Scalar, Value
 from ..payload.layout import MapRole, ParamType, SymbolKind
 from ..sema.result import NamedParam
-from ..sema.types import INT64, Bool, Str, Type, Unknown
+from ..sema.types import INT64, UINT64, Bool, Str, Type, Unknown
 from ..symbols import Symbol, map_value
 from ..syntax import tree
 from .base import Arg, Entry
@@ -46,7 +46,9 @@ def _check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if known and (known.type, known.default) != (kind, value):
         return c.error(node, f"Command line option '{name}' needs to have the same default value in all places")
     c.params[name] = NamedParam(name, kind, value, text or (known.help if known else ""))
-    return {ParamType.BOOL: Bool(), ParamType.INT: INT64}.get(kind, Str(c.max_strlen))
+    if kind is ParamType.INT:
+        return INT64 if isinstance(value, int) and value < 0 else UINT64
+    return Bool() if kind is ParamType.BOOL else Str(c.max_strlen)
 
 
 def _emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

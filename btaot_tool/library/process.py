@@ -120,10 +120,14 @@ def _report(g: Gen, node: tree.Expr, kind: ActionKind, text: str, number: object
 
 # ---- the interrupted mode -------------------------------------------------------------------------
 
+_NO_MODE = frozenset({ProbeKind.BEGIN, ProbeKind.END, ProbeKind.SELF_SIGNAL})  # they stand for the tracer itself
+
 
 def _check_usermode(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if c.options.target.name != "x86_64":
         return c.error(node, "'usermode' builtin is only supported on x86_64")
+    if c.template.probe.kind in _NO_MODE:
+        return UINT8
     timers = (ProbeKind.PROFILE, ProbeKind.INTERVAL, ProbeKind.SOFTWARE, ProbeKind.HARDWARE)
     if not (c.template.probe.kind in timers or c.template.probe.reg_args):
         return c.error(node, f"The usermode builtin can not be used with {c.template.probe.name} probes")
@@ -132,6 +136,8 @@ def _check_usermode(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 
 def _emit_usermode(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     """Ring 3 is user mode: the low bits of the code segment."""
+    if g.template.probe.kind in _NO_MODE:
+        return Scalar(UINT8, const(1))
     selector = g.context_load(Symbol(SymbolKind.REG, "cs"))
     user = g.b.icmp_unsigned("==", g.b.and_(selector, const(3)), const(3))
     return Scalar(UINT8, g.b.zext(user, I64))

@@ -54,30 +54,34 @@ def _index(g: Gen, args: list[Arg]) -> Any:
     """Return the position of the second string in the first, -1 if it is not there."""
     haystack, needle = expression(args[0]), g.expr(expression(args[1]))
     if isinstance(needle, Text):
+        part = needle.text.split(b"\0")[0]  # a string ends at its first NUL
         if isinstance(haystack, tree.StringLiteral):
-            text = haystack.value.encode("utf-8", "surrogateescape")
-            return const(text.find(needle.text))
-        if not needle.text:
+            return const(haystack.value.encode("utf-8", "surrogateescape").split(b"\0")[0].find(part))
+        if not part:
             return const(0)
         big = text_memory(g, haystack)
-        if len(needle.text) > big.type.size:
+        if len(part) > big.type.size:
             return const(-1)
-        if len(needle.text) <= SHORT:
-            return _find_literal(g, big, needle.text)
+        if len(part) <= SHORT:
+            return _find_literal(g, big, part)
     else:
         big = text_memory(g, haystack)
     return _find(g, big, text_memory(g, expression(args[1])) if isinstance(needle.type, Ptr) else g.as_memory(needle))
 
 
 def _find_literal(g: Gen, big: Memory, text: bytes) -> Any:
-    """Compare at every position without branches, so that the verifier follows one path."""
+    """Compare at every position up to the NUL, without branches inside, so that the verifier follows one path."""
     found, index = g.cell(), g.cell()
     g.b.store(const(-1), found)
     g.b.store(const(0), index)
-    head, body, here, step, end = (g.block(n) for n in ("search", "try", "found", "next", "searched"))
+    names = ("search", "char", "try", "found", "next", "searched")
+    head, char, body, here, step, end = (g.block(n) for n in names)
     g.goto(head)
     i = g.b.load(index, typ=I64)
-    g.b.cbranch(g.b.icmp_unsigned("<=", i, const(big.type.size - len(text))), body, end)
+    g.b.cbranch(g.b.icmp_unsigned("<=", i, const(big.type.size - len(text))), char, end)
+    g.b.position_at_end(char)
+    first = g.b.load(g.offset(big.ptr, i), align=1, typ=I8)
+    g.b.cbranch(g.b.icmp_unsigned("!=", first, ir.Constant(I8, 0)), body, end)
     g.b.position_at_end(body)
     difference: Any = const(0)
     for j, byte in enumerate(text):
@@ -109,7 +113,7 @@ def _find(g: Gen, big: Memory, part: Memory) -> Any:
         g.b.position_at_end(following)
 
     def called(index: Any, words: list[Any]) -> None:
-        index = g.clamp(index, big.type.size)  # the verifier knows no bound of it
+        index = g.clamp(index, big.type.size - 1)  # the verifier knows no bound of it
         position(index, words[0], words[1], words[2], g.stop_loop)
 
     def inline() -> None:
@@ -149,6 +153,7 @@ def _part_at(g: Gen, big: Memory, part: Memory, start: Any) -> Any:
     check = g.block("inside")
     g.b.cbranch(inside, check, differs)
     g.b.position_at_end(check)
+    at = g.clamp(at, big.type.size - 1)
     actual = g.b.zext(g.b.load(g.offset(big.ptr, at), align=1, typ=I8), I64)
     g.b.cbranch(g.b.icmp_unsigned("==", actual, wanted), step, differs)
     g.b.position_at_end(differs)

@@ -51,7 +51,7 @@ def _check_str(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if not (size.is_integer or isinstance(size, Unknown)):
             return c.error(node, f"str() only supports integer arguments ({size} provided)")
         if isinstance(args[1], tree.IntLiteral):
-            capacity = min(args[1].value + 1, c.max_strlen) if args[1].value else c.max_strlen
+            capacity = min(args[1].value, c.max_strlen) if args[1].value else c.max_strlen  # its NUL counts
     if isinstance(found, Str) and found.capacity:
         capacity = min(capacity, max(found.capacity, 1)) if len(args) == 1 else capacity
     return Str(capacity)
@@ -80,7 +80,7 @@ def _size(g: Gen, args: list[Arg], capacity: int) -> Any:
     if len(args) < 2 or isinstance(args[1], tree.IntLiteral):
         return capacity
     assert isinstance(args[1], tree.Expr)
-    wanted = g.b.add(g.scalar(args[1]), const(1))
+    wanted = g.scalar(args[1])
     return g.b.select(g.b.icmp_unsigned("<", wanted, const(capacity)), wanted, const(capacity))
 
 
@@ -175,18 +175,21 @@ def _check_strncmp(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         found = c.arg(arg)
         if not isinstance(found, (Str, Unknown)):
             return c.error(node, f"strncmp() only supports string arguments ({found} provided)")
-    count = c.literal_int(args[2], "strncmp() size")
-    if count is not None and count < 0:
+    found = c.arg(args[2])
+    if not (found.is_integer or isinstance(found, Unknown)):
+        return c.error(node, f"strncmp() only supports integer arguments ({found} provided)")
+    if isinstance(args[2], tree.Unary) and args[2].op == "-":
         return c.error(node, "Builtin strncmp requires a non-negative size")
     return UINT64
 
 
 def _emit_strncmp(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     left, right = args[0], args[1]
-    assert isinstance(left, tree.Expr) and isinstance(right, tree.Expr) and isinstance(args[2], tree.IntLiteral)
+    assert isinstance(left, tree.Expr) and isinstance(right, tree.Expr) and isinstance(args[2], tree.Expr)
     a, b = g.as_memory(g.expr(left)), g.as_memory(g.expr(right))
-    limit = min(args[2].value, a.type.size, b.type.size)
-    return Scalar(UINT64, g.memory_loop(a.ptr, b.ptr, const(limit), limit, True))
+    limit = min(a.type.size, b.type.size)
+    difference = g.memory_loop(a.ptr, b.ptr, g.scalar(args[2]), limit, True)
+    return Scalar(UINT64, g.b.zext(g.truth(difference), I64))
 
 
 def _name_of_number(name: str, typ: Opaque) -> Entry:

@@ -8,6 +8,7 @@ earlier round may see types that are not inferred yet.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from .. import library
 from ..config import Config
@@ -18,7 +19,7 @@ from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
 from ..syntax import tree
 from . import comptime, native, operators
-from .ctypes import BASIC, enum_type, from_c
+from .ctypes import BASIC, enum_type, from_c, struct_type
 from .env import Globals, MapInfo, Scopes
 from .result import NamedParam, Template
 from .types import (
@@ -35,7 +36,6 @@ from .types import (
     Record,
     Space,
     Str,
-    Struct,
     Tuple,
     Type,
     Unknown,
@@ -222,8 +222,7 @@ class ExpressionChecker:
         if name.startswith("enum "):
             enum = self.table.enum(name)
             return enum_type(enum) if enum else None
-        struct = self.table.struct(name)
-        return Struct(name, struct.size, struct.kernel, self.space) if struct else None
+        return struct_type(name, self.table, self.space)
 
     def _tagged_type(self, node: tree.TypeName) -> Type:
         found = self._find_tagged(node.name)
@@ -262,7 +261,7 @@ class ExpressionChecker:
         found = self.table.enumerator(node.name)
         if found is not None:
             self.template.constants[node] = found[1]
-            self.template.types[node] = enum_type(found[0])
+            self.template.types[node] = replace(enum_type(found[0]), bytes=8)  # a literal is as wide as any
             return found[1]
         value = self.table.constant(node.name)
         if value is not None:
@@ -414,6 +413,12 @@ class ExpressionChecker:
         match base:
             case Unknown():
                 return base
+            case Tuple() if isinstance(node.index, tree.IntLiteral):
+                if node.index.value < len(base.items):
+                    return base.items[node.index.value]
+                return self.error(
+                    node, f"Invalid tuple index: {node.index.value}. Found {len(base.items)} elements in tuple."
+                )
             case Array():
                 if isinstance(node.index, tree.IntLiteral) and base.count and node.index.value >= base.count:
                     return self.error(

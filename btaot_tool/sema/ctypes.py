@@ -10,6 +10,7 @@ from ..kernel.types import (
     CInt,
     CPtr,
     CRef,
+    CStruct,
     CType,
     TracepointField,
     TypeTable,
@@ -58,8 +59,23 @@ def _named(name: str, table: TypeTable, space: Space) -> Type:
     if name.startswith("enum "):
         enum = table.enum(name)
         return enum_type(enum) if enum else Int(4, False)
+    return struct_type(name, table, space) or Struct(name, 0, True, space)
+
+
+def struct_type(name: str, table: TypeTable, space: Space) -> Struct | None:
+    """Return the type of a struct or union; None if the table does not know it."""
     struct = table.struct(name)
-    return Struct(name, struct.size, struct.kernel, space) if struct else Struct(name, 0, True, space)
+    return Struct(name, struct.size, struct.kernel, space, _struct_align(struct, table)) if struct else None
+
+
+def _struct_align(struct: CStruct, table: TypeTable) -> int:
+    """Alignment of a struct: those of the kernel are always placed at 8."""
+    if struct.kernel or not struct.members:
+        return 8
+    align = max(from_c(m.type, table, Space.NONE).align for m in struct.members)
+    while struct.size % align:  # packed
+        align //= 2
+    return align
 
 
 def from_tracepoint(field: TracepointField, table: TypeTable, space: Space) -> Type:

@@ -218,7 +218,9 @@ def _castable(source: Type, target: Type) -> bool:
     if isinstance(target, Ptr):
         return isinstance(source, Ptr) or source.is_integer or isinstance(source, (Str, Array))
     if isinstance(target, Array):
-        return source.size == target.size and (source.is_integer or isinstance(source, (Array, Str)))
+        if source.is_integer:
+            return target.size in (1, 2, 4, 8)
+        return source.size == target.size and isinstance(source, (Array, Str))
     if isinstance(target, (Str, Buffer)):
         return isinstance(source, (Str, Array, Buffer))
     if isinstance(target, Opaque):

@@ -220,6 +220,7 @@ class Struct(Type):
     bytes: int = field(compare=False)
     kernel: bool = field(default=True, compare=False)
     space: Space = field(default=Space.NONE, compare=False)
+    alignment: int = field(default=8, compare=False)
 
     @property
     def size(self) -> int:
@@ -227,7 +228,7 @@ class Struct(Type):
 
     @property
     def align(self) -> int:
-        return 8
+        return self.alignment
 
     def __str__(self) -> str:
         return self.name

@@ -147,7 +147,8 @@ static void put_lost_updates(struct output *o, uint32_t map, uint64_t n)
 		output_written(o);
 	} else if (!o->env->opt.no_warnings) {
 		output_write(o, true);
-		warn("Map full; lost %llu updates of %s. Try increasing max_map_keys", (unsigned long long)n, name);
+		warn("Map full; can't update element. Try increasing max_map_keys. Lost %llu updates of %s", (unsigned long long)n,
+		     name);
 	}
 }
 

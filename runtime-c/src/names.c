@@ -73,7 +73,10 @@ void signal_text(struct textbuf *b, int sig)
 			return;
 		}
 	}
-	text_printf(b, "Unknown signal %d", sig);
+	if (sig < 0 || sig > 64)
+		text_str(b, "N/A");
+	else
+		text_printf(b, "Unknown signal %d", sig);
 }
 
 /* There is no table of system calls in the runtime: the number is printed. */
