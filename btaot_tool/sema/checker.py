@@ -454,7 +454,10 @@ class ExpressionChecker:
             return self.lower(node, value, found)
         if isinstance(found, Unknown) and not self.final:
             return found
-        hint = "its value depends on what only the host knows, or on variables and maps"
+        if comptime.is_hosts(self, node.expr):
+            self.template.lowered[node] = node.expr
+            return found
+        hint = "its value depends on what happens when the script runs"
         return self.error(node, "Unable to resolve comptime expression", hint)
 
     def constant(self, node: object) -> Constant | None:

@@ -1,7 +1,8 @@
 """What is known at build time: ``comptime``, ``typeinfo`` and arguments that must be constant.
 
 A value is known if it follows from literals, types, the probe and the configuration.  What only the host knows
-(parameters, sizes of kernel structs) is not.
+(parameters, sizes of kernel structs) is a constant there: such expressions stay in the program, and ``fail`` in a
+branch that depends on them ends the program when it is reached.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from ..expand import constants
 from ..expand.constants import Constant
 from ..expand.rewrite import Rewriter
 from ..syntax import tree
+from .ctypes import from_c
+from .operators import lookup_member
 from .types import Agg, Array, Bool, Enum, Int, Opaque, Ptr, Stack, Str, Struct, Type, Unknown
 
 if TYPE_CHECKING:
@@ -80,6 +83,8 @@ def _operation(c: ExpressionChecker, node: tree.Node) -> Constant | None:
         case tree.Sizeof(operand=operand):
             found = c.template.types.get(operand, Unknown())
             return None if isinstance(found, Unknown) or _hosts_own(found) else found.size
+        case tree.Offsetof():
+            return _offset(c, node)
         case tree.TypeInfo(operand=operand):
             found = c.template.types.get(operand, Unknown())
             return None if isinstance(found, Unknown) else type_info(found)
@@ -130,13 +135,28 @@ def _element(value: Constant | None, index: Constant | None) -> Constant | None:
     return data[index] if 0 <= index < len(data) else None
 
 
+def _offset(c: ExpressionChecker, node: tree.Offsetof) -> int | None:
+    """Return the offset of a member of the script's own struct."""
+    found = c.template.types.get(node.operand)
+    bits = 0
+    for name in node.fields:
+        definition = c.table.struct(found.name) if isinstance(found, Struct) and not found.kernel else None
+        member = lookup_member(definition, name, c.table) if definition else None
+        if member is None:
+            return None
+        bits += member.bit_offset
+        found = from_c(member.type, c.table, c.space)
+    return bits // 8
+
+
 def _hosts_own(found: Type) -> bool:
     """Tell whether only the host knows the size of a type."""
     return (isinstance(found, Struct) and found.kernel) or (isinstance(found, Array) and _hosts_own(found.elem))
 
 
-class _Parameters(Rewriter):
-    def __init__(self) -> None:
+class _HostFacts(Rewriter):
+    def __init__(self, c: ExpressionChecker) -> None:
+        self._checker = c
         self.found = False
 
     def _parameter(self, node: tree.Expr) -> tree.Expr:
@@ -145,13 +165,20 @@ class _Parameters(Rewriter):
 
     _Positional = _PositionalCount = _parameter
 
+    def _layout(self, node: tree.Sizeof | tree.Offsetof) -> tree.Expr:
+        known = isinstance(self._checker.template.types.get(node.operand, Unknown()), Unknown)
+        self.found = self.found or (not known and evaluate(self._checker, node) is None)
+        return node
+
+    _Sizeof = _Offsetof = _layout
+
     def _Call(self, node: tree.Call) -> tree.Call:
         self.found = self.found or node.name == "getopt"
         return self.children(node)
 
 
-def is_hosts(node: tree.Expr) -> bool:
-    """Tell whether an expression depends on parameters of the command line."""
-    search = _Parameters()
+def is_hosts(c: ExpressionChecker, node: tree.Expr) -> bool:
+    """Tell whether an expression depends on what is constant on the host, but not known here."""
+    search = _HostFacts(c)
     search.rewrite(node)
     return search.found

@@ -39,12 +39,13 @@ class Checker(ExpressionChecker):
         if isinstance(node.cond, tree.Comptime):
             return self._comptime_if(node, node.cond)
         self.condition(node.cond, self.expr(node.cond))
-        if comptime.is_hosts(node.cond):
-            self.host_branches += 1
-            result = self._if_branches(node)
-            self.host_branches -= 1
-            return result
-        return self._if_branches(node)
+        return self._host_if(node) if comptime.is_hosts(self, node.cond) else self._if_branches(node)
+
+    def _host_if(self, node: tree.IfExpr) -> Type:
+        self.host_branches += 1
+        result = self._if_branches(node)
+        self.host_branches -= 1
+        return result
 
     def _if_branches(self, node: tree.IfExpr) -> Type:
         then = self.expr(node.then)
@@ -57,7 +58,7 @@ class Checker(ExpressionChecker):
         self.condition(cond, self.expr(cond))
         value = comptime.evaluate(self, cond)
         if value is None:
-            return Unknown()
+            return self._host_if(node) if comptime.is_hosts(self, cond) else Unknown()
         chosen = node.then if constants.truth(value) else node.otherwise
         self.template.lowered[node] = chosen if chosen is not None else tree.Block(node.span, [])
         return self.expr(self.template.lowered[node])
