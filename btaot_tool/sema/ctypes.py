@@ -72,10 +72,18 @@ def _struct_align(struct: CStruct, table: TypeTable) -> int:
     """Alignment of a struct: those of the kernel are always placed at 8."""
     if struct.kernel or not struct.members:
         return 8
-    align = max(from_c(m.type, table, Space.NONE).align for m in struct.members)
+    align = max(_member_align(m.type, table) for m in struct.members)
     while struct.size % align:  # packed
         align //= 2
     return align
+
+
+def _member_align(ctype: CType, table: TypeTable) -> int:
+    """Alignment of a member; what a pointer points to does not matter, it may be the struct itself."""
+    ctype = strip_typedefs(ctype)
+    if isinstance(ctype, CPtr):
+        return 8
+    return _member_align(ctype.elem, table) if isinstance(ctype, CArray) else from_c(ctype, table, Space.NONE).align
 
 
 def from_tracepoint(field: TracepointField, table: TypeTable, space: Space) -> Type:
