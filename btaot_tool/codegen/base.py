@@ -79,6 +79,9 @@ class FunctionBase:
         self.discarded: set[tree.Node] = set()  # expressions whose value nobody uses
         self._open(f"program_{template.index}", [PTR])
         self.ctx = self.function.args[0]
+        if template.probe.returns:
+            self.result = self._alloca(I64)
+            self._entry.store(const(0), self.result)
 
     def _open(self, name: str, params: list[Any]) -> None:
         """Begin a function: the template's own, or a callback of it."""
@@ -95,6 +98,7 @@ class FunctionBase:
         self.done = self.function.append_basic_block("done")
         self.leaves = False
         self._scratch_var = self._alloca(PTR)
+        self.result: Any = None  #: cell of what the program returns, where that matters
         self._pools: dict[int, list[Any]] = {}
         self._borrowed: list[list[tuple[int, Any]]] = [[]]
 
@@ -342,7 +346,7 @@ class FunctionBase:
             self.b.store(const(0), busy)
         self.b.branch(leave)
         self.b.position_at_end(leave)
-        self.b.ret(const(0))
+        self.b.ret(const(0) if self.result is None else self.b.load(self.result, typ=I64))
         return template_section(self.template)
 
     def _guard(self, leave: Any) -> None:

@@ -27,7 +27,7 @@ ZERO = 32  # a word of the globals map that is always 0, which the verifier does
 MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
-_FRAME = ("function", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools", "_borrowed",
+_FRAME = ("function", "result", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools", "_borrowed",
           "_loops", "_variables", "_in_callback")  # fmt: skip
 
 
@@ -95,6 +95,8 @@ class Loops(Events):
 
     def _Jump(self, node: tree.Jump) -> None:
         if node.kind == "return":
+            if node.value is not None and self.result is not None:
+                self.b.store(self.scalar(node.value), self.result)
             self.leave()
             return
         following, end = self._loops[-1]

@@ -145,8 +145,7 @@ def _emit_probe(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_probetype(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    name = c.template.probe.name
-    return c.lower(node, "special" if name in ("begin", "end", "self") else name)
+    return c.lower(node, c.template.probe.type_name or c.template.probe.name)
 
 
 def _emit_probetype(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

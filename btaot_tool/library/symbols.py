@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..codegen.gen import Gen
     from ..sema.checker import ExpressionChecker as Checker
 
-USER_PROBES = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE})
+USER_PROBES = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE, ProbeKind.USDT})
 
 
 def _address(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool:

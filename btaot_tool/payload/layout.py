@@ -198,7 +198,7 @@ class TypeKind(enum.IntEnum):
     RECORD = 11  # named fields, printed as { .a = 1 }
     ENUM = 12  # as INT; ``first`` .. ``count``: names in the enumerator table
     KSYM = 13  # u64 address
-    USYM = 14  # u64 address, u32 pid, u32 probe instance
+    USYM = 14  # u64 address, u32 pid, u32 probe instance (top bit: the function of the instance)
     KSTACK = 15  # u64 id, u32 frames, u32 0; p0: stack mode, p1: depth limit; frames in map p2
     USTACK = 16  # u64 id, u32 frames, u32 pid; p0, p1, p2 as KSTACK
     TIMESTAMP = 17  # strftime: u64 ns, u32 clock (ClockKind), u32 format (str)

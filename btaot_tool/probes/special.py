@@ -1,4 +1,4 @@
-"""``begin``, ``end`` and ``self``: programs that the runtime itself runs."""
+"""``begin``, ``end``, ``self``, ``test`` and ``bench``: programs that the runtime itself runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class Special(ProbeType):
     """begin or end; any number of each, run in their order."""
 
     guarded = False
+    type_name = "special"
 
     def __init__(self, name: str, kind: ProbeKind) -> None:
         self.name, self.kind = name, kind
@@ -37,4 +38,21 @@ class SelfSignal(ProbeType):
         return AttachSpec(self, point, ":".join((self.name, *point.parts)), target="signal", name=point.parts[1])
 
 
-PROBES = (Special("begin", ProbeKind.BEGIN), Special("end", ProbeKind.END), SelfSignal())
+class Trial(ProbeType):
+    """``test:NAME`` and ``bench:NAME``: run by ``--test`` and ``--bench``, one after the other."""
+
+    guarded, returns = False, True
+
+    def __init__(self, name: str, kind: ProbeKind, type_name: str) -> None:
+        self.name, self.kind, self.type_name = name, kind, type_name
+
+    def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
+        """The name is what the results are listed by."""
+        self._expect(point, ctx, 1, 1)
+        if not point.parts[0]:
+            raise self._bad(point, ctx, f"{self.name} probes must have a name")
+        return AttachSpec(self, point, f"{self.name}:{point.parts[0]}", target=point.parts[0])
+
+
+PROBES = (Special("begin", ProbeKind.BEGIN), Special("end", ProbeKind.END), SelfSignal(),
+          Trial("test", ProbeKind.TEST, "test"), Trial("bench", ProbeKind.BENCH, "benchmark"))

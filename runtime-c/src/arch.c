@@ -64,6 +64,8 @@ int arch_symbol_offset(const char *name)
 		return arch_register_offset(ARCH_SP);
 	if (!strcmp(name, "retval"))
 		return arch_register_offset(ARCH_RETURN_VALUE);
+	if (!strcmp(name, "func"))
+		return arch_register_offset(ARCH_PC);
 	return arch_register_offset(name);
 }
 

@@ -26,7 +26,7 @@
 int arch_register_offset(const char *name);
 /* The same, also for narrow names ("eax", "w3"). */
 int arch_narrow_register_offset(const char *name);
-/* The same for what a REG symbol may name: a register, "argN", "retval", "sysargN", and "sargN" (the stack
+/* The same for what a REG symbol may name: a register, "argN", "retval", "func" (the program counter), "sysargN", and "sargN" (the stack
  * pointer: the argument itself is at arch_stack_argument(N) from there). */
 int arch_symbol_offset(const char *name);
 /* Bytes from the stack pointer at function entry to stack argument `n`. */

@@ -401,12 +401,18 @@ int attach_all(struct env *env)
 	return ret;
 }
 
+/* Probes that only --test and --bench run. */
+static bool is_trial(uint16_t kind)
+{
+	return kind == BTAOT_PROBE_KIND_TEST || kind == BTAOT_PROBE_KIND_BENCH;
+}
+
 uint32_t attach_count(const struct env *env)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < env->instance_count; i++)
-		count += !env->instances[i].missing && !env->instances[i].uncounted;
+		count += !env->instances[i].missing && !env->instances[i].uncounted && !is_trial(attach_of(env, &env->instances[i])->kind);
 	return count;
 }
 

@@ -45,6 +45,7 @@ struct options {
 	enum buffer_mode buffer;        /* -B */
 	bool quiet, no_warnings, dry_run, unsafe_ok, wait_detach, info;
 	int verbose, helper_errors;     /* -v, -k */
+	uint16_t trials;                /* --test, --bench: BTAOT_PROBE_KIND_TEST or BENCH; 0: a normal run */
 	const char *btf_path;           /* --btf FILE */
 	char **positional;              /* positional parameters of the script */
 	uint32_t positional_count;

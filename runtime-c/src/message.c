@@ -64,6 +64,7 @@ static void put_text(struct output *o, const struct btaot_action *a, bool is_err
 
 void message_location(struct output *o, const struct btaot_action *a, bool is_error, const char *msg, size_t n)
 {
+	o->errors += is_error;
 	if (!o->json) {
 		put_text(o, a, is_error, msg, n, NULL);
 		return;

@@ -113,6 +113,30 @@ static int set_dry_run(struct env *env, const char *value)
 	return 0;
 }
 
+static int set_test(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.trials = BTAOT_PROBE_KIND_TEST;
+	return 0;
+}
+
+static int set_bench(struct env *env, const char *value)
+{
+	(void)value;
+	env->opt.trials = BTAOT_PROBE_KIND_BENCH;
+	return 0;
+}
+
+static int set_mode(struct env *env, const char *value)
+{
+	if (!strcmp(value, "test"))
+		return set_test(env, value);
+	if (!strcmp(value, "bench"))
+		return set_bench(env, value);
+	err("USAGE: --mode must be 'test' or 'bench'.");
+	return -EINVAL;
+}
+
 static int set_unsafe(struct env *env, const char *value)
 {
 	(void)value;
@@ -150,6 +174,9 @@ static const struct option_row rows[] = {
 	{ 0, "btf", "FILE", set_btf, "types of the kernel, where it does not carry them itself" },
 	{ 0, "dry-run", NULL, set_dry_run, "attach all probes, then end" },
 	{ 0, "wait-detach", NULL, set_wait_detach, "end only when all probes are detached" },
+	{ 0, "test", NULL, set_test, "run the test: probes, then end" },
+	{ 0, "bench", NULL, set_bench, "run the bench: probes, then end" },
+	{ 0, "mode", "MODE", set_mode, NULL },
 	{ 0, "unsafe", NULL, set_unsafe, NULL },
 	{ 0, "info", NULL, set_info, "show what this kernel offers to the script" },
 	{ 'h', "help", NULL, set_help, "show this help" },

@@ -21,6 +21,7 @@ struct output {
 	int fd;
 	int error;                      /* -errno of the first write that failed */
 	bool exited;                    /* an exit() action was handled */
+	uint64_t errors;                /* messages that were errors */
 	struct textbuf text;            /* what is not written yet */
 	struct textbuf line;            /* one formatted text on its way into JSON or to stderr */
 	struct textbuf cell;            /* one key or frame on its way; never held over a call that formats a value */

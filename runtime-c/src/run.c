@@ -21,6 +21,7 @@
 #include "events.h"
 #include "maps.h"
 #include "output.h"
+#include "trials.h"
 #include "util.h"
 
 #define IDLE_MS 200
@@ -57,10 +58,21 @@ static bool has_attach(const struct env *env, uint16_t kind, const char *name)
 /* Whether anything can still happen after `begin`: a script of begin and end alone is over when it is drained. */
 static bool waits_for_events(const struct env *env)
 {
+	bool waits = false;
+
 	for (uint32_t i = 0; i < env->payload.attach_count; i++)
-		if (env->payload.attaches[i].kind != BTAOT_PROBE_KIND_BEGIN && env->payload.attaches[i].kind != BTAOT_PROBE_KIND_END)
-			return true;
-	return false;
+		switch (env->payload.attaches[i].kind) {
+		case BTAOT_PROBE_KIND_ITER:
+			return false;  /* it has run to its end */
+		case BTAOT_PROBE_KIND_BEGIN:
+		case BTAOT_PROBE_KIND_END:
+		case BTAOT_PROBE_KIND_TEST:
+		case BTAOT_PROBE_KIND_BENCH:
+			break;
+		default:
+			waits = true;
+		}
+	return waits;
 }
 
 static void signal_handle(struct env *env, const struct signalfd_siginfo *info)
@@ -189,6 +201,10 @@ static int start(struct env *env, struct target *target)
 {
 	int ret = env->opt.dry_run ? 0 : attach_run(env, BTAOT_PROBE_KIND_BEGIN, NULL);
 
+	if (!ret && env->opt.trials) {
+		env->stop = true;
+		return trials_run(env);
+	}
 	if (!ret)
 		ret = attach_all(env);
 	if (!ret && attach_count(env) == 0) {
@@ -210,7 +226,8 @@ static int start(struct env *env, struct target *target)
 		output_flush(env);
 		write_all(STDOUT_FILENO, NOTIFY "\n", sizeof(NOTIFY));
 	}
-	return 0;
+	ret = attach_run_iters(env);
+	return ret < 0 ? ret : 0;
 }
 
 int run(struct env *env, struct target *target)

@@ -240,6 +240,22 @@ int bpf_prog_test_run(int prog_fd, const void *ctx, uint32_t ctx_size, uint32_t 
 	return ret;
 }
 
+int bpf_prog_test_run_packet(int prog_fd, uint32_t repeat, uint32_t *retval, uint32_t *duration)
+{
+	char packet[64] = "";  /* an Ethernet header is asked for, and room that no kernel finds too small */
+	struct attr_test_run attr = {
+		.fd = (uint32_t)prog_fd, .data_in = ptr(packet), .data_in_size = sizeof(packet), .repeat = repeat,
+	};
+	int ret;
+
+	do
+		ret = sys_bpf(CMD_TEST_RUN, &attr, sizeof(attr));
+	while (ret == -EINTR);
+	*retval = attr.retval;
+	*duration = attr.duration;
+	return ret;
+}
+
 int bpf_iter_new(int link_fd)
 {
 	struct { uint32_t fd, flags; } attr = { .fd = (uint32_t)link_fd };

@@ -76,6 +76,8 @@ int bpf_link_new(const struct link_spec *spec);
 int bpf_raw_tracepoint_open(const char *name, int prog_fd);  /* name NULL: fentry, fexit, tp_btf */
 /* BPF_PROG_TEST_RUN with a context (may be NULL); *retval is the program's return value (may be NULL). */
 int bpf_prog_test_run(int prog_fd, const void *ctx, uint32_t ctx_size, uint32_t *retval);
+/* The same for a networking program, `repeat` times on an empty packet; *duration: average in ns. */
+int bpf_prog_test_run_packet(int prog_fd, uint32_t repeat, uint32_t *retval, uint32_t *duration);
 int bpf_iter_new(int link_fd);
 int bpf_obj_pin(int fd, const char *path);
 

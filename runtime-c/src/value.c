@@ -7,6 +7,8 @@
 #include "attach.h"
 #include "output_internal.h"
 
+#define FUNC_OF_INSTANCE 0x80000000u  /* in a USYM: see library/function.py */
+
 uint32_t load_u32(const uint8_t *p)
 {
 	uint32_t v;
@@ -251,6 +253,17 @@ static void text_probe(struct output *o, struct textbuf *b, uint32_t instance)
 		text_str(b, o->env->instances[instance].name);
 }
 
+/* `func` of a user probe names its instance, since the process may be gone: false if that has no name of a function. */
+static bool text_func(struct output *o, struct textbuf *b, uint32_t mark)
+{
+	uint32_t instance = mark & ~FUNC_OF_INSTANCE;
+
+	if (!(mark & FUNC_OF_INSTANCE) || instance >= o->env->instance_count || !*o->env->instances[instance].func)
+		return false;
+	text_str(b, o->env->instances[instance].func);
+	return true;
+}
+
 void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
 		const struct value_src *src)
 {
@@ -293,7 +306,8 @@ void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t,
 		ksym_text(o, b, load_u64(p), false);
 		break;
 	case BTAOT_TYPE_KIND_USYM:
-		usym_text(o, b, load_u64(p), load_u32(p + 8), false, false);
+		if (!text_func(o, b, load_u32(p + 12)))
+			usym_text(o, b, load_u64(p), load_u32(p + 8), false, false);
 		break;
 	case BTAOT_TYPE_KIND_KSTACK:
 	case BTAOT_TYPE_KIND_USTACK:
