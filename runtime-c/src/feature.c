@@ -143,8 +143,8 @@ static bool helper_works(struct env *env, int helper, uint32_t type, uint32_t at
 	int fd;
 
 	if (type == SYS_PROG_TYPE_TRACING) {
-		/* Such a program cannot be loaded without a function; this one is made for tests and always there. */
-		int id = btf_func_id(env, "bpf_fentry_test1");
+		/* Such a program cannot be loaded without a function; the first one is made for tests and always there. */
+		int id = btf_func_id(env, attach_type == SYS_ATTACH_TRACE_ITER ? "bpf_iter_task" : "bpf_fentry_test1");
 
 		if (id < 0)
 			return false;

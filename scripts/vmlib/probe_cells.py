@@ -1,0 +1,103 @@
+"""The cells of the matrix "probe type x kernel": scripts, what causes their events, and how many there must be.
+
+A script counts what it sees into ``@seen``; ``caused`` says how many events the command causes.  ``prints`` are
+patterns that the output must have besides.  FIRE is tests/vm/fire.c in the guest; WATCHED and ENTRY are addresses in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+N = 5
+KERNELS = ("5.10", "6.1", "6.12", "7.2")
+WITH_CHILD = "./BIN -c 'FIRE 5'"
+
+#: What capital words in scripts, patterns and commands stand for; FIRE, WATCHED and ENTRY come from the build.
+WORDS = {
+    "COUNT": "@seen = count();",
+    "NAMES": "@seen = count(); @names[probe, func, probetype] = count();",
+    "READ": "/ arg2 == 7 /",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row: a script and the command that causes its events.  ``at_least``: other events are counted, too.
+
+    ``impossible`` maps kernels (or "*") to a pattern of the error that the run must give, and the reason; ``absent``
+    says for kernels what the output lacks.
+    """
+
+    name: str
+    script: str
+    caused: int = N
+    prints: tuple[str, ...] = ()
+    command: str = WITH_CHILD
+    at_least: bool = False
+    impossible: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def _row(name: str, body: str, *prints: str, caused: int = N, **more: object) -> Cell:
+    return Cell(name, body, caused, prints, **more)  # type: ignore[arg-type]
+
+
+_NO_PMU = {"*": (r"this machine has no counter for it", "QEMU emulates no performance counters (ENOENT)")}
+_OLD_FUNC = {"5.10": (r"func here needs bpf_get_func_ip", "bpf_get_func_ip (5.15) is missing")}
+
+CELLS = (
+    _row("begin, end", "begin { @seen = 1; } end { @seen = 2; }", caused=2, command="./BIN"),
+    _row("self:signal", "self:signal:SIGUSR1 { @seen++; } interval:s:60 { }", caused=1,
+         command="./BIN >out & sleep 1; kill -USR1 $!; sleep 0.3; kill -INT $!; wait; cat out"),
+    _row("interval", "interval:ms:20 { @seen++; if (@seen == 5) { exit(); } }", command="./BIN"),
+    _row("profile", "profile:hz:99 { @seen = count(); } interval:s:1 { exit(); }", at_least=True, command="./BIN"),
+    _row("tracepoint", "tracepoint:syscalls:sys_enter_read / args.count == 7 / { COUNT @names[probe, probetype, comm] = count(); }",
+         r"^@names\[tracepoint:syscalls:sys_enter_read, tracepoint, fire\]: 5$"),
+    _row("tracepoint, wildcard", "tracepoint:syscalls:sys_e*_read / comm == \"fire\" / { COUNT @[probe] = count(); }",
+         r"^@\[tracepoint:syscalls:sys_enter_read\]: 5$", r"^@\[tracepoint:syscalls:sys_exit_read\]: 5$", caused=2 * N),
+    _row("tracepoint, string", "tracepoint:sched:sched_process_exec / str(args.filename) == \"FIRE\" / { COUNT }", caused=1),
+    _row("rawtracepoint", "rawtracepoint:sys_exit / arg1 == 7 && comm == \"fire\" / { COUNT @[probe, probetype] = count(); }",
+         r"^@\[rawtracepoint:vmlinux:sys_exit, rawtracepoint\]: 5$"),
+    _row("rawtracepoint, args by name", "rawtracepoint:sys_exit / args.ret == 7 && comm == \"fire\" / { COUNT }"),
+    _row("kprobe", "kprobe:vfs_read READ { NAMES }", r"^@names\[kprobe:vfs_read, vfs_read, kprobe\]: 5$"),
+    _row("kprobe, offset", "kprobe:vfs_read+0 READ { COUNT }"),
+    _row("kprobe, module name", "kprobe:vmlinux:vfs_read READ { COUNT }"),
+    _row("kprobe, wildcard", "kprobe:vfs_rea? READ { NAMES }", r"^@names\[kprobe:vfs_read, vfs_read, kprobe\]: 5$"),
+    _row("kprobe, set", "kprobe:vfs_rea[cd] READ { NAMES }", r"^@names\[kprobe:vfs_read, vfs_read, kprobe\]: 5$"),
+    _row("kretprobe", "kretprobe:vfs_read / retval == 7 / { NAMES }", r"^@names\[kretprobe:vfs_read, vfs_read, kretprobe\]: 5$"),
+    _row("kretprobe, wildcard", "kretprobe:vfs_rea? / retval == 7 / { COUNT @[probe] = count(); }", r"^@\[kretprobe:vfs_read\]: 5$"),
+    _row("kretprobe, wildcard, func", "kretprobe:vfs_rea? / retval == 7 / { NAMES }",
+         r"^@names\[kretprobe:vfs_read, vfs_read, kretprobe\]: 5$", impossible=_OLD_FUNC),
+    _row("fentry", "fentry:vfs_read / args.count == 7 / { NAMES }", r"^@names\[fentry:vmlinux:vfs_read, vfs_read, fentry\]: 5$"),
+    _row("fexit", "fexit:vfs_read / args.count == 7 && retval == 7 / { NAMES }", r"^@names\[fexit:vmlinux:vfs_read, vfs_read, fexit\]: 5$"),
+    _row("fentry, wildcard", "fentry:vfs_rea? / comm == \"fire\" / { COUNT @[probe] = count(); }", r"^@\[fentry:vmlinux:vfs_read\]: 5$"),
+    _row("fentry on a BPF program", "fentry:bpf:inter* { COUNT exit(); }", caused=1,
+         command="./interval >/dev/null & sleep 0.5; ./BIN; kill %1"),
+    _row("uprobe", "uprobe:FIRE:fire_user / str(arg1) == \"text\" / { NAMES @arg[arg0] = count(); }",
+         r"^@names\[uprobe:FIRE:fire_user, fire_user, uprobe\]: 5$", r"^@arg\[4\]: 1$"),
+    _row("uprobe, offset", "uprobe:FIRE:fire_user+0 { COUNT }"),
+    _row("uprobe, address", "uprobe:FIRE:ENTRY { COUNT }"),
+    _row("uprobe, wildcard", "uprobe:FIRE:fire_* { NAMES }", r"^@names\[uprobe:FIRE:fire_twice, fire_twice, uprobe\]: 5$",
+         r"^@names\[uprobe:FIRE:fire_user, fire_user, uprobe\]: 5$", caused=2 * N),
+    _row("uretprobe", "uretprobe:FIRE:fire_user { NAMES @ret[retval] = count(); }",
+         r"^@names\[uretprobe:FIRE:fire_user, fire_user, uretprobe\]: 5$", r"^@ret\[8\]: 1$"),
+    _row("usdt", "usdt:FIRE:fire:shot / str(arg1) == \"text\" / { COUNT @[probe, probetype] = count(); @arg[arg0, (int32)arg2] = count(); }",
+         r"^@\[usdt:FIRE:fire:shot, usdt\]: 5$", r"^@arg\[4, -96\]: 1$"),
+    _row("usdt, semaphore", "usdt:FIRE:armed { COUNT @arg[(int32)arg0, (int32)arg1] = count(); }", r"^@arg\[-4, -7\]: 1$"),
+    _row("usdt, wildcard, several places", "usdt:FIRE:fire:sam* { COUNT @arg[arg0] = count(); }",
+         r"^@arg\[5\]: 1$", r"^@arg\[1\]: 2$", caused=2 * N),
+    _row("software", "software:page-faults:1 / comm == \"fire\" / { COUNT }", at_least=True),
+    _row("hardware", "hardware:cycles:1000000 { COUNT }", at_least=True, impossible=_NO_PMU),
+    _row("watchpoint, w", "watchpoint:WATCHED:4:w { COUNT @[probetype] = count(); }", r"^@\[watchpoint\]: 5$"),
+    _row("watchpoint, x", "watchpoint:ENTRY:8:x { COUNT }"),
+    _row("iter:task", "iter:task / ctx.task.pid == 1 / { COUNT @[probe, ctx.task.comm] = count(); }", caused=1, command="./BIN"),
+    _row("iter:task_file", "iter:task_file / ctx.task.pid == 1 / { COUNT }", caused=1,
+         command="n=$(ls /proc/1/fd | wc -l); ./BIN | sed \"s/^@seen: $n$/@seen: 1/\""),
+    _row("iter:task_vma", "iter:task_vma / ctx.task.pid == 1 / { COUNT }", caused=1,
+         command="n=$(grep -vc vsyscall /proc/1/maps); ./BIN | sed \"s/^@seen: $n$/@seen: 1/\"",
+         impossible={"5.10": (r"iter task_vma not available for your kernel version", "iter:task_vma (5.12) is missing")}),
+    _row("iter, pin", "iter:task:list { COUNT }", caused=1,
+         command="mkdir -p /sys/fs/bpf; mount -t bpf bpf /sys/fs/bpf; ./BIN; ls /sys/fs/bpf/list && echo '@seen: 1'"),
+    _row("test", "test:a { @seen++; } test:b { @seen++; return 1; }", r"OK \]\S* a ", r"FAILED  \]\S* b ", caused=2, command="./BIN --test"),
+    _row("bench", "bench:a { COUNT }", r"^a +\d+ +\d+$", at_least=True, command="./BIN --bench"),
+)  # fmt: skip
