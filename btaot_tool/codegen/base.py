@@ -77,6 +77,7 @@ class FunctionBase:
         self._stack_used = 0
         self.stack_budget = STACK_BUDGET
         self.discarded: set[tree.Node] = set()  # expressions whose value nobody uses
+        self.result: Any = None  #: cell of what the program returns, where that matters
         self._open(f"program_{template.index}", [PTR])
         self.ctx = self.function.args[0]
         if template.probe.returns:
@@ -98,7 +99,7 @@ class FunctionBase:
         self.done = self.function.append_basic_block("done")
         self.leaves = False
         self._scratch_var = self._alloca(PTR)
-        self.result: Any = None  #: cell of what the program returns, where that matters
+        self.result = None
         self._pools: dict[int, list[Any]] = {}
         self._borrowed: list[list[tuple[int, Any]]] = [[]]
 

@@ -27,8 +27,8 @@ ZERO = 32  # a word of the globals map that is always 0, which the verifier does
 MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
-_FRAME = ("function", "result", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools", "_borrowed",
-          "_loops", "_variables", "_in_callback")  # fmt: skip
+_FRAME = ("function", "result", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools",
+          "_borrowed", "_loops", "_variables", "_in_callback")  # fmt: skip
 
 
 @dataclass(slots=True)

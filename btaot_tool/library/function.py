@@ -13,6 +13,7 @@ from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
 from .context import instance
+from .symbols import store_user_symbol
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -36,9 +37,7 @@ def _emit_func(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     if g.template.probe.kind in KERNEL:
         return Scalar(KSYM, _kernel_function(g))
     place = g.destination(node, USYM)
-    g.b.store(_user_function(g), place.ptr)
-    pid = g.b.lshr(g.helper("get_current_pid_tgid"), const(32))
-    g.b.store(g.b.trunc(pid, I32), g.offset(place.ptr, 8), align=4)
+    store_user_symbol(g, place, _user_function(g))
     known = g.b.or_(instance(g), const(INSTANCE_FUNCTION))
     g.b.store(g.b.trunc(known, I32), g.offset(place.ptr, 12), align=4)
     return place

@@ -39,7 +39,7 @@ def _emit_ntop(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     family: Any = const(AF_INET6 if size == 16 else AF_INET)
     if len(args) == 2 and isinstance(args[0], tree.Expr):
         family = g.scalar(args[0])
-    g.zero(place.ptr, 24)
+    g.zero(place.ptr, 24, place.align)
     g.b.store(g.b.trunc(family, I32), place.ptr, align=4)
     data = g.offset(place.ptr, 4)
     if value.type.is_scalar:

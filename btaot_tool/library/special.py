@@ -1,4 +1,4 @@
-"""What is left: cgroup_path, percpu_kaddr, pton, join, write_user, socket_cookie, path, func."""
+"""What is left: cgroup_path, percpu_kaddr, pton, join, write_user, socket_cookie, path."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I32, I64, const, ir
 from ..codegen.values import Memory, Nothing, Place, Scalar, Text, Value
-from ..payload.layout import ActionKind, Feature, ProbeKind, SessionFact, SymbolKind
+from ..payload.layout import ActionKind, ProbeKind, SessionFact, SymbolKind
 from ..sema.types import (
     CGROUP_PATH,
-    KSYM,
     UINT8,
     UINT64,
-    USYM,
     Array,
     Bool,
-    Opaque,
     Ptr,
     Space,
     Str,
@@ -31,7 +28,6 @@ from ..sema.types import (
 from ..symbols import Symbol, session
 from ..syntax import tree
 from .base import Arg, Entry, expression
-from .symbols import store_user_symbol
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -243,43 +239,6 @@ def _emit_path(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     return place
 
 
-# ---- func -----------------------------------------------------------------------------------------
-
-_USER = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE})
-_FUNCTIONS = frozenset({ProbeKind.KPROBE, ProbeKind.KRETPROBE, ProbeKind.FENTRY, ProbeKind.FEXIT}) | _USER
-
-
-def _func_type(kind: ProbeKind) -> Opaque:
-    return USYM if kind in _USER else KSYM
-
-
-def _check_func(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    kind = c.template.probe.kind
-    if kind not in _FUNCTIONS:
-        return c.error(
-            node,
-            "The func builtin can not be used with '" + c.template.probe.name + "' probes",
-            "probe names every probe",
-        )
-    return _func_type(kind)
-
-
-def _emit_func(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    kind = g.template.probe.kind
-    tracing = kind in (ProbeKind.FENTRY, ProbeKind.FEXIT)
-
-    def from_registers() -> object:
-        return const(0) if tracing else g.context_load(Symbol(SymbolKind.REG, "pc"))
-
-    address = g.choose(g.has(Feature.GET_FUNC_IP), lambda: g.helper("get_func_ip", g.ctx), from_registers)
-    if kind in _USER:
-        address = g.choose(g.truth(address), lambda: address, from_registers)
-        place = g.destination(node, USYM)
-        store_user_symbol(g, place, address)
-        return place
-    return Scalar(KSYM, address)
-
-
 ENTRIES = (
     Entry("cgroup_path", (1, 2), _check_cgroup_path, _emit_cgroup_path),
     Entry("percpu_kaddr", (1, 2), _check_percpu, _emit_percpu),
@@ -288,7 +247,6 @@ ENTRIES = (
     Entry("write_user", (3, 3), _check_write_user, _emit_write_user, unsafe=True),
     Entry("socket_cookie", (1, 1), _check_cookie, _emit_cookie),
     Entry("path", (1, 2), _check_path, _emit_path),
-    Entry("func", (0, 0), _check_func, _emit_func),
 )
 
 __all__ = ["ENTRIES", "Text"]

@@ -58,8 +58,8 @@ class ProbeType:
     ``space`` is the address space of pointers that the context holds; ``reg_args`` whether argN reads registers,
     ``usdt_args`` from where the binary's notes say; ``positional`` whether it reads the context by number;
     ``context_name`` is the builtin whose members are the named arguments; ``nullable_context`` whether pointers
-    among them can be null, which ends the run; ``guarded`` whether the program tests ``running`` first; ``returns`` whether what ``return`` gives matters;
-    ``type_name`` is the ``probetype`` where that is not the name;
+    among them can be null, which ends the run; ``guarded`` whether the program tests ``running`` first; ``returns``
+    whether what ``return`` gives matters; ``type_name`` is the ``probetype`` where that is not the name;
     ``preemptible`` whether a run can be interrupted by another on its CPU.
     """
 

@@ -54,5 +54,10 @@ class Trial(ProbeType):
         return AttachSpec(self, point, f"{self.name}:{point.parts[0]}", target=point.parts[0])
 
 
-PROBES = (Special("begin", ProbeKind.BEGIN), Special("end", ProbeKind.END), SelfSignal(),
-          Trial("test", ProbeKind.TEST, "test"), Trial("bench", ProbeKind.BENCH, "benchmark"))
+PROBES = (
+    Special("begin", ProbeKind.BEGIN),
+    Special("end", ProbeKind.END),
+    SelfSignal(),
+    Trial("test", ProbeKind.TEST, "test"),
+    Trial("bench", ProbeKind.BENCH, "benchmark"),
+)

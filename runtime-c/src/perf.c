@@ -39,7 +39,7 @@ static bool needs_cookie(const struct env *env, const struct instance *inst)
 	return program->flags & BTAOT_PROGRAM_FLAG_USES_PROBE_ID;
 }
 
-int perf_attach(struct env *env, struct instance *inst, int perf_fd, uint64_t cookie)
+int perf_bind(struct env *env, struct instance *inst, int perf_fd, uint64_t cookie)
 {
 	struct link_spec spec = { .prog_fd = inst->prog_fd, .target_fd = perf_fd, .attach_type = SYS_ATTACH_PERF_EVENT };
 	int link = -EOPNOTSUPP;
@@ -53,7 +53,14 @@ int perf_attach(struct env *env, struct instance *inst, int perf_fd, uint64_t co
 		instance_add_fd(inst, link);
 	else if (ioctl(perf_fd, PERF_EVENT_IOC_SET_BPF, inst->prog_fd))
 		return -errno;
-	return ioctl(perf_fd, PERF_EVENT_IOC_ENABLE, 0) ? -errno : 0;
+	return 0;
+}
+
+int perf_attach(struct env *env, struct instance *inst, int perf_fd, uint64_t cookie)
+{
+	int ret = perf_bind(env, inst, perf_fd, cookie);
+
+	return ret ? ret : ioctl(perf_fd, PERF_EVENT_IOC_ENABLE, 0) ? -errno : 0;
 }
 
 void perf_disable(struct env *env, struct instance *inst)

@@ -45,13 +45,14 @@ static int attach_threads(struct env *env, struct instance *inst, struct perf_ev
 	if (!dir)
 		return -errno;
 	attr->inherit = 1;
+	attr->enable_on_exec = env->child > 0;  /* until then the child of -c has our memory, not its own */
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		fd = perf_open(attr, atoi(entry->d_name), -1);
 		if (fd == -ESRCH)
 			continue;  /* the thread has ended */
-		ret = fd < 0 ? fd : perf_attach(env, inst, fd, cookie);
+		ret = fd < 0 ? fd : attr->enable_on_exec ? perf_bind(env, inst, fd, cookie) : perf_attach(env, inst, fd, cookie);
 		if (ret)
 			break;
 	}

@@ -2,6 +2,7 @@
 
   vm run --arch aarch64 --kernel 6.12 --add build/aarch64/opensnoop -- './opensnoop & sleep 2; kill -INT $!; wait'
   vm fetch [--arch ARCH] [--kernel VERSION]     fill the cache (all guests if nothing is chosen)
+  vm matrix [--kernel VERSION] [--write]        run every probe type in guests; print the table of docs/kernels.md
   vm list                                       show the guests and what is cached
 
 A guest has no disk and no network: an initramfs holds busybox and the added files (in /t, which is the working
@@ -64,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     fetch.set_defaults(run=_fetch)
     fetch.add_argument("--arch", choices=ARCHES)
     fetch.add_argument("--kernel", metavar="VERSION")
+    matrix = commands.add_parser("matrix", help="print which probe types work on which kernels, from real runs")
+    matrix.set_defaults(run=_matrix)
+    matrix.add_argument("--kernel", action="append", metavar="VERSION", help="only this one; may be repeated")
+    matrix.add_argument("--probe", default="", metavar="TEXT", help="only rows whose name contains it")
+    matrix.add_argument("--write", action="store_true", help="put the table into docs/kernels.md")
     commands.add_parser("list", help="show the guests").set_defaults(run=_list)
     return parser
 
@@ -120,6 +126,20 @@ def _fetch(options: argparse.Namespace) -> int:
             log(f"{guest}: {error}")
             status = 2
     return status
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    from .matrix import format_matrix, problems, run_matrix, write_matrix
+    from .probe_cells import CELLS, KERNELS
+
+    cells = [cell for cell in CELLS if options.probe in cell.name]
+    table = run_matrix(options.kernel or KERNELS, cells)
+    print(format_matrix(table))
+    for problem in problems(table):
+        log(problem)
+    if options.write:
+        write_matrix(table)
+    return int(bool(problems(table)))
 
 
 def _list(options: argparse.Namespace) -> int:

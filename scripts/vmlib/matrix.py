@@ -17,6 +17,7 @@ from .probe_cells import CELLS, KERNELS, WORDS, Cell
 ROOT = Path(__file__).resolve().parents[2]
 ARCH = "x86_64"
 FIRE = "/t/fire"
+BEGIN, END = "<!-- begin of the matrix -->", "<!-- end of the matrix -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def build_cells(cells: Sequence[Cell] = CELLS) -> Iterator[Binaries]:
         files, commands = {"fire": folder / "fire"}, {}
         try:
             for number, cell in enumerate(cells):
-                binary = f"probe{number}" if cell.name != "interval" else "interval"
+                binary = cell.binary or f"probe{number}"
                 script = fill(cell.script, words)
                 options = Options(target=target, unsafe=True)
                 pool.build(Source(f"{binary}.bt", script), options, cached_stub(target), folder / binary)
@@ -90,8 +91,9 @@ def build_cells(cells: Sequence[Cell] = CELLS) -> Iterator[Binaries]:
 
 def _build_fire(path: Path, triple: str) -> dict[str, str]:
     """Compile tests/vm/fire.c; return the addresses that scripts name."""
-    from btaot_tool.stub import zig_command
     from elftools.elf.elffile import ELFFile
+
+    from btaot_tool.stub import zig_command
 
     flags = ["-static", "-no-pie", "-fno-pie", "-O1", "-fno-sanitize=all"]
     source = ROOT / "tests" / "vm" / "fire.c"
@@ -136,6 +138,13 @@ def format_matrix(table: Mapping[str, Mapping[str, Verdict]]) -> str:
         lines.append(f"| {name} | {' | '.join(row)} |")
     lines += [""] + [f"[{number}] {note}  " for note, number in notes.items()]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def write_matrix(table: Mapping[str, Mapping[str, Verdict]], document: Path = ROOT / "docs" / "kernels.md") -> None:
+    """Replace the table in a document, which stands between two marks."""
+    text = document.read_text()
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    document.write_text(f"{text[:begin]}\n{format_matrix(table)}{text[end:]}")
 
 
 def problems(table: Mapping[str, Mapping[str, Verdict]]) -> list[str]:

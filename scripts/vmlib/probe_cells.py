@@ -1,7 +1,8 @@
 """The cells of the matrix "probe type x kernel": scripts, what causes their events, and how many there must be.
 
 A script counts what it sees into ``@seen``; ``caused`` says how many events the command causes.  ``prints`` are
-patterns that the output must have besides.  FIRE is tests/vm/fire.c in the guest; WATCHED and ENTRY are addresses in it.
+patterns that the output must have besides.  FIRE is tests/vm/fire.c in the guest; WATCHED and ENTRY are addresses in
+it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Cell:
     prints: tuple[str, ...] = ()
     command: str = WITH_CHILD
     at_least: bool = False
+    binary: str = ""
     impossible: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -47,7 +49,7 @@ _OLD_FUNC = {"5.10": (r"func here needs bpf_get_func_ip", "bpf_get_func_ip (5.15
 
 CELLS = (
     _row("begin, end", "begin { @seen = 1; } end { @seen = 2; }", caused=2, command="./BIN"),
-    _row("self:signal", "self:signal:SIGUSR1 { @seen++; } interval:s:60 { }", caused=1,
+    _row("self:signal", "self:signal:SIGUSR1 { @seen++; } interval:s:60 { }", caused=1, binary="signal",
          command="./BIN >out & sleep 1; kill -USR1 $!; sleep 0.3; kill -INT $!; wait; cat out"),
     _row("interval", "interval:ms:20 { @seen++; if (@seen == 5) { exit(); } }", command="./BIN"),
     _row("profile", "profile:hz:99 { @seen = count(); } interval:s:1 { exit(); }", at_least=True, command="./BIN"),
@@ -71,8 +73,8 @@ CELLS = (
     _row("fentry", "fentry:vfs_read / args.count == 7 / { NAMES }", r"^@names\[fentry:vmlinux:vfs_read, vfs_read, fentry\]: 5$"),
     _row("fexit", "fexit:vfs_read / args.count == 7 && retval == 7 / { NAMES }", r"^@names\[fexit:vmlinux:vfs_read, vfs_read, fexit\]: 5$"),
     _row("fentry, wildcard", "fentry:vfs_rea? / comm == \"fire\" / { COUNT @[probe] = count(); }", r"^@\[fentry:vmlinux:vfs_read\]: 5$"),
-    _row("fentry on a BPF program", "fentry:bpf:inter* { COUNT exit(); }", caused=1,
-         command="./interval >/dev/null & sleep 0.5; ./BIN; kill %1"),
+    _row("fentry on a BPF program", "fentry:bpf:program_* { COUNT exit(); }", caused=1,
+         command="./signal >/dev/null & A=$!; sleep 0.7; ./BIN & sleep 1; kill -USR1 $A; wait $!; kill $A"),
     _row("uprobe", "uprobe:FIRE:fire_user / str(arg1) == \"text\" / { NAMES @arg[arg0] = count(); }",
          r"^@names\[uprobe:FIRE:fire_user, fire_user, uprobe\]: 5$", r"^@arg\[4\]: 1$"),
     _row("uprobe, offset", "uprobe:FIRE:fire_user+0 { COUNT }"),

@@ -21,7 +21,11 @@
 			 ".popsection\n" \
 			 :: __VA_ARGS__)
 
-volatile int watched = -1;  /* in .data: the kernel itself clears .bss */
+/* On pages of its own: the kernel clears .bss, and QEMU counts writes to the rest of a watched page. */
+struct {
+	volatile int value;
+	char rest[PAGE - sizeof(int)];
+} watched __attribute__((aligned(PAGE))) = { -1, "" };
 volatile int wide[4] = { 10, 20, 30, 40 };
 __attribute__((section(".probes"), used)) volatile unsigned short fire_armed_semaphore;
 
@@ -54,7 +58,7 @@ int main(int argc, char **argv)
 		if (fire_user(i, "text") != 2 * i)
 			return 2;
 		fire_twice(i);
-		watched = (int)i;
+		watched.value = (int)i;
 		pages[i * PAGE] = 1;
 	}
 	return argc > 2 ? atoi(argv[2]) : 0;
