@@ -61,7 +61,7 @@ static void run_shell(const char *command, int out, pid_t parent)
 	signal(SIGPIPE, SIG_DFL);
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
-	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+	execv("/bin/sh", (char *[]){ "sh", "-c", (char *)(uintptr_t)command, NULL });
 	_exit(127);
 }
 
@@ -76,7 +76,7 @@ void async_system(struct output *o, const char *command)
 		err("system(): pipe: %s", strerror(errno));
 		return;
 	}
-	child = fork();
+	child = fork_raw();
 	if (child == 0)
 		run_shell(command, fds[1], parent);
 	close(fds[1]);

@@ -269,9 +269,9 @@ static void raise_descriptor_limit(const struct env *env)
 	limit.rlim_cur = need;
 	if (limit.rlim_max < need)
 		limit.rlim_max = need;
-	if (setrlimit(RLIMIT_NOFILE, &limit) && !getrlimit(RLIMIT_NOFILE, &limit)) {
+	if (limit_set(RLIMIT_NOFILE, &limit) && !getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;  /* not privileged: as far as it goes */
-		setrlimit(RLIMIT_NOFILE, &limit);
+		limit_set(RLIMIT_NOFILE, &limit);
 	}
 }
 

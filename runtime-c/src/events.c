@@ -65,7 +65,7 @@ int events_open(struct env *env)
 		return 0;
 	ev = arena_alloc(sizeof(*ev));
 	ev->fd = env->map_fds[map];
-	ev->page = (size_t)sysconf(_SC_PAGESIZE);
+	ev->page = page_size();
 	ev->size = ringbuf_bytes(ev->fd);
 	ev->mask = ev->size - 1;
 	ev->nap_ns = NAP_MIN_NS * 4;

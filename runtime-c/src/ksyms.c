@@ -96,7 +96,7 @@ static void open_program(struct ksyms *k)
 	int query_fd = bpf_map_new(&spec), format_fd = format_map();
 
 	if (query_fd >= 0 && format_fd >= 0) {
-		void *p = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, query_fd, 0);
+		void *p = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, query_fd, 0);
 
 		if (p != MAP_FAILED) {
 			k->query = p;

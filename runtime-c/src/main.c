@@ -31,10 +31,10 @@ static void limits_raise(void)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY }, files;
 
-	setrlimit(RLIMIT_MEMLOCK, &all);
+	limit_set(RLIMIT_MEMLOCK, &all);
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
+		limit_set(RLIMIT_NOFILE, &files);
 	}
 }
 

@@ -60,7 +60,7 @@ static uint64_t memory_available_kb(void)
 /* Bytes of the ring buffer: a power of two of pages, as perf_rb_pages says or from the free memory. */
 static uint64_t ringbuf_size(const struct env *env)
 {
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), pages = 1, want;
+	uint64_t page = page_size(), pages = 1, want;
 
 	if (env->cfg.perf_rb_pages) {
 		want = env->cfg.perf_rb_pages > env->cpu_count ? env->cfg.perf_rb_pages : env->cpu_count;

@@ -186,7 +186,7 @@ static void detach(struct env *env)
 	}
 	output_close(env);
 	self = pidfd_open_raw(getpid());
-	if (fork())
+	if (fork_raw())
 		return;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3; fd++)

@@ -76,7 +76,7 @@ static int session_fact(struct env *env, uint32_t fact, uint64_t *value)
 		*value = env->cpu_count;
 		return 0;
 	case BTAOT_SESSION_FACT_PAGE_SIZE:
-		*value = (uint64_t)sysconf(_SC_PAGESIZE);
+		*value = page_size();
 		return 0;
 	case BTAOT_SESSION_FACT_TARGET_PID:
 		*value = (uint64_t)(env->child ? env->child : env->opt.pid);

@@ -87,7 +87,7 @@ static int command_fork(struct env *env, struct target *target)
 		err("Failed to fork child: Path '%s' does not exist or is not executable", words[0] ? words[0] : "");
 		return -ENOENT;
 	}
-	if (pipe2(go, O_CLOEXEC) || pipe2(result, O_CLOEXEC) || (env->child = fork()) < 0) {
+	if (pipe2(go, O_CLOEXEC) || pipe2(result, O_CLOEXEC) || (env->child = fork_raw()) < 0) {
 		err("Failed to fork child: %s", strerror(errno));
 		env->child = 0;
 		return -errno;

@@ -7,9 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -260,6 +264,27 @@ int glob_match(const char *pattern, const char *text)
 			return 0;
 		}
 	}
+}
+
+int limit_set(int resource, const struct rlimit *limit)
+{
+	struct { uint64_t soft, hard; } wide = { limit->rlim_cur, limit->rlim_max };
+
+	return (int)syscall(SYS_prlimit64, 0, resource, &wide, NULL);
+}
+
+size_t page_size(void)
+{
+	return getauxval(AT_PAGESZ);
+}
+
+int fork_raw(void)
+{
+#ifdef SYS_fork
+	return (int)syscall(SYS_fork);
+#else
+	return (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
 }
 
 uint64_t now_ns(int clock)

@@ -26,6 +26,12 @@ void pages_free(void *p, size_t size);
 /* Shell-style match with * ? [] as bpftrace's wildcards. */
 int glob_match(const char *pattern, const char *text);
 uint64_t now_ns(int clock);
+/* As setrlimit(2) and fork(2); those of the C library carry code for threads, of which there are none. */
+struct rlimit;
+int limit_set(int resource, const struct rlimit *limit);
+int fork_raw(void);
+/* As sysconf(_SC_PAGESIZE), without its tables. */
+size_t page_size(void);
 int write_all(int fd, const void *data, size_t size);
 /* Formatted text on stdout. */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
