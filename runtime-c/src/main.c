@@ -38,13 +38,13 @@ static void limits_raise(void)
 	}
 }
 
-/* Possible CPUs: one above the last number in "0-3,8-11".  Per-CPU map values have that many copies. */
+/* Possible CPUs: one above the last number in "0-3,8-11".  Per-CPU map values have that many copies, so a guess would not do. */
 static uint32_t cpus_possible(void)
 {
 	char text[512], *last;
 
 	if (read_file(CPUS, text, sizeof(text)) <= 0)
-		return (uint32_t)sysconf(_SC_NPROCESSORS_CONF);
+		return 0;
 	last = text + strlen(text);
 	while (last > text && strchr("0123456789\n", last[-1]))
 		last--;
@@ -95,6 +95,10 @@ int main(int argc, char **argv)
 	if (ret)
 		return ret < 0;
 	env.cpu_count = cpus_possible();
+	if (!env.cpu_count) {
+		err("cannot read %s: is /sys mounted?", CPUS);
+		return 1;
+	}
 	if (env.opt.info)
 		return info_print(&env) ? 1 : 0;
 	ret = target_open(&env, &target);
