@@ -17,6 +17,7 @@ stderr      regular expressions that are found in standard error; without it the
 status      exit status (0)
 unsafe      built with --unsafe
 machine     the only architecture that it is for (x86_64), if there are such things in it
+since       the first kernel that can do it, where older ones are promised: these refuse it with a message
 xfail       why it is known to fail: remove it with the fix
 ==========  ======================================================================================================
 
@@ -59,6 +60,7 @@ class Case:
     status: int = 0
     unsafe: bool = False
     machine: str = ""
+    since: str = ""
     xfail: str = ""
 
     def __post_init__(self) -> None:

@@ -124,11 +124,13 @@ static void shapes(void)
 	see(&first);
 }
 
+static char letter = 'x';
+
 static void text(size_t length)
 {
 	char *s = malloc(length + 1);
 
-	memset(s, 'x', length);
+	memset(s, letter, length);
 	s[length] = 0;
 	greet(s);
 	free(s);
@@ -167,6 +169,11 @@ static void act(const char *action)
 		greet(arg ? arg + 1 : "");
 	else if (IS("text"))
 		text((size_t)value);
+	else if (IS("letter"))
+		letter = arg[1];
+	else if (IS("texts"))
+		while (value--)
+			text(1000);
 	else if (IS("points"))
 		points();
 	else if (IS("shapes"))
