@@ -46,12 +46,14 @@ CHECKS = {
         "offcpu.bt", f"{TARGET} nap=5", (r"schedule\w*\+\d+\n(.*\n)*, btaot-target\]: [1-9]",), args="btaot-target"
     ),
     "uprobe": Check(
-        f'uprobe:{TARGET}:greet {{ printf("%s %d\\n", str(arg0), pid); }} uretprobe:{TARGET}:greet {{ print(str(retval)); }}',
+        f'uprobe:{TARGET}:greet {{ printf("%s %d\\n", str(arg0), pid); }}'
+        f" uretprobe:{TARGET}:greet {{ print(str(retval)); }}",
         f"{TARGET} greet=Ada",
         (r"^Ada {do}\nhello$",),
     ),
     "kprobe": Check(
-        'kprobe:do_nanosleep /comm == "btaot-target"/ { @n = count(); } kretprobe:do_nanosleep /pid == tid/ { @r[comm] = count(); }',
+        'kprobe:do_nanosleep /comm == "btaot-target"/ { @n = count(); }'
+        " kretprobe:do_nanosleep /pid == tid/ { @r[comm] = count(); }",
         f"{TARGET} nap=1 nap=1",
         (r"^@n: 2$", r"^@r\[btaot-target\]: 2$"),
     ),
