@@ -82,7 +82,7 @@ class _Reader:
         places = list(dict.fromkeys((directory, self._root, *self._include)))
         found = next((place / name for place in places if (place / name).exists()), None)
         if found is None:
-            if name != "stdlib":  # the library is always there
+            if name.partition("/")[0] != "stdlib":  # the library is always there
                 checked = ", ".join(str(place / name) for place in places)
                 self._diags.error(span, "Unable to find suitable path for import", f"checked: {checked}", "import")
         elif not _is_safe(found):

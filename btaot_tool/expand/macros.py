@@ -192,7 +192,7 @@ class Expander(Rewriter):
         if parsed is None:
             return tree.IntLiteral(span, 0)
         self._active_c.append(node.name)
-        result: tree.Expr = _Placed(span).rewrite(parsed)
+        result: tree.Expr = _Placed(node.span).rewrite(parsed)  # this expansion's place comes with the next step
         result = Expander.rewrite(self, result)
         self._active_c.pop()
         return result
@@ -268,13 +268,13 @@ def _number(span: Span, value: int) -> tree.Expr:
 
 
 class _Placed(Copier):
-    """Puts all nodes of a C macro where the macro is used."""
+    """Tells of all nodes of a C macro where the macro is used."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
 
     def place(self, span: Span) -> Span:
-        return self._span
+        return span.within(self._span)
 
 
 def duplicate(node: Operand) -> Operand:

@@ -9,6 +9,8 @@ from ..diagnostics import Diagnostics, Span
 from ..syntax import tree
 from . import stdlib
 
+#: Words that mean the same everywhere, so that no parameter can hide them.
+_RESERVED = frozenset({"args", "ctx", "kstack", "nsecs", "pid", "tid", "ustack"})
 _WRONG_COUNT = 1024  # outweighs any number of arguments of the wrong kind
 
 Operand = tree.Expr | tree.TypeName | tree.TypeOf
@@ -46,6 +48,10 @@ class Registry:
         good = True
         for param in macro.params:
             shown = f"${param.name}" if param.kind == "var" else param.name
+            if param.kind == "ident" and (param.name in _RESERVED or param.name.startswith("__builtin_")):
+                message = f"syntax: builtin '{param.name}' can't be used as a macro argument"
+                self.diags.error(param.span, message, code="macro")
+                good = False
             if shown in seen:
                 what = {"var": "Variable", "map": "Map"}.get(param.kind, "Ident")
                 message = f"{what} for macro argument has already been used: {shown}"

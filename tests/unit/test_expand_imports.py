@@ -97,7 +97,7 @@ def test_import_in_a_block(tmp_path):
 
 
 def test_stdlib_is_always_there(tmp_path):
-    assert resolve(tmp_path, 'import "stdlib";\nbegin { }').files == []
+    assert resolve(tmp_path, 'import "stdlib";\nimport "stdlib/test";\nbegin { }').files == []
 
 
 def test_missing_file(tmp_path):

@@ -101,6 +101,7 @@ def test_nodes_are_not_shared():
 
 
 ERRORS = [
+    ("macro f(pid) { 1 } begin { }", "1:9-12: ERROR: syntax: builtin 'pid' can't be used as a macro argument"),
     ("macro f(x, x) { x } begin { }", "1:12-13: ERROR: Ident for macro argument has already been used: x"),
     ("macro f($x, $x) { 1 } begin { }", "1:13-15: ERROR: Variable for macro argument has already been used: $x"),
     ("macro f(@x, @x) { 1 } begin { }", "1:13-15: ERROR: Map for macro argument has already been used: @x"),
@@ -184,8 +185,18 @@ def test_c_macro_inside_of_a_macro_and_its_parameter():
 
 
 def test_c_macro_that_names_itself():
-    with pytest.raises(CompileError, match="Macro recursion: M"):
-        expand("begin { M; }", c_macros(M="M + 1"))
+    with pytest.raises(CompileError) as caught:
+        expand("begin { M; }", c_macros(M="M+1"))
+    assert str(caught.value) == (
+        "M:1:1-2: ERROR: Macro recursion: M\nM+1\n~\nt.bt:1:9-10: ERROR: expanded from\nbegin { M; }\n        ~"
+    )
+
+
+def test_places_of_a_c_macro_inside_of_a_macro():
+    program = expand("macro f() { $x = N; $x } begin { f(); }", c_macros(N="1 + foo"))
+    span = program.probes[0].body.body[0].expr.body[0].value.span
+    assert [str(s) for s in (span, span.parent, span.parent.parent)] == ["N:1:1-8", "t.bt:1:18-19", "t.bt:1:34-37"]
+    assert span.parent.parent.parent is None
 
 
 def test_c_macro_that_is_no_expression():
