@@ -28,16 +28,19 @@ class Expanded:
 def expand(source: Source, program: tree.Program, kernel: Kernel, options: Options, diags: Diagnostics) -> Expanded:
     """Return the script with everything that it imports and uses; raises CompileError if some of it is wrong."""
     from .definitions import read_definitions
+    from .flow import check_jumps, warn_unreachable
     from .fold import fold_literals
     from .imports import resolve_imports
     from .macros import expand_macros
     from .native import compile_sources
 
     imports = resolve_imports(source, program, options.include_dirs, diags)
+    check_jumps(imports.program.macros, imports.program.probes, diags)
     c_side = read_definitions(imports, kernel, options)
     expanded = expand_macros(imports.program, c_side.macros, diags)
     diags.check()
     expanded = fold_literals(expanded, diags)
+    warn_unreachable(expanded, diags)
     diags.check()
     native = compile_sources(imports.bpf_sources, options)
     files = dict.fromkeys(str(path) for path in (*imports.files, *c_side.files, *native.files))
