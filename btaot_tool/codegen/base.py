@@ -296,6 +296,14 @@ class FunctionBase:
         self._borrowed[-1].append((size, slot))
         return self._slot_ptr(slot)
 
+    def scratch_word(self) -> int:
+        """Return the offset of 8 bytes of scratch memory that stay reserved."""
+        self.uses_scratch = True
+        offset = self._scratch_top
+        self._scratch_top += 8
+        self.mod.scratch_slot = max(self.mod.scratch_slot, self._scratch_top)
+        return offset
+
     def _slot_ptr(self, slot: Any) -> Any:
         if not isinstance(slot, int):
             return slot

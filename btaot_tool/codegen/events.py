@@ -184,7 +184,7 @@ class Events(Maps):
             length = self.string_to(item.node, dst, capacity)
         length = self.clamp(length, capacity - 1)
         mark = const(0)
-        if capacity >= self.checked.config.max_strlen:
+        if capacity > self.checked.config.max_strlen:
             mark = self.b.select(self.b.icmp_unsigned("==", length, const(capacity - 1)), const(MARK), const(0))
         self.b.store(self.b.trunc(cursor, I16), at, align=2)
         self.b.store(self.b.trunc(self.b.or_(length, mark), I16), self.offset(at, 2), align=2)

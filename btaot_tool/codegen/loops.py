@@ -38,6 +38,7 @@ class Bridge:
     memory: Any
     words: list[Any]  # their types
     captured: list[Variable]
+    copied: dict[Variable, int]  # scalars, and where they are in scratch memory
     left: bool = False  # the body can end the run
 
 
@@ -226,7 +227,7 @@ class Loops(Events):
     def count_elements(self, info: MapInfo) -> Any:
         """Return the number of elements of a map: what bpf_for_each_map_elem has called."""
         self.require(Feature.FOR_EACH_MAP_ELEM, f"len({info.name})")
-        bridge = Bridge(self.bytes(8 * WORDS), [], [])
+        bridge = Bridge(self.bytes(8 * WORDS), [], [], {})
         callback = self._callback(bridge, [PTR, PTR, PTR, PTR], lambda args, words: None)
         return self.helper("for_each_map_elem", self.map_ptr(info), callback, bridge.memory, 0)
 
@@ -235,6 +236,8 @@ class Loops(Events):
     def _bridge(self, bodies: Sequence[tree.Expr], words: list[Any]) -> Bridge:
         """Fill the array for a callback."""
         captured = self._captured(bodies)
+        copied = self._copy_in(captured)
+        captured = [v for v in captured if v not in copied]
         self._forget(captured)
         slots = [self.ctx, self.b.load(self._scratch_var, typ=PTR), const(0), *words]
         cells = [self.variable(v) for v in captured]
@@ -245,7 +248,23 @@ class Loops(Events):
             self.b.store(value, self.offset(memory, 8 * i))
         for i, cell in enumerate(cells, len(slots)):
             self.b.store(cell, self.offset(memory, 8 * i))
-        return Bridge(memory, [w.type for w in words], captured)
+        return Bridge(memory, [w.type for w in words], captured, copied)
+
+    def _copy_in(self, captured: list[Variable]) -> dict[Variable, int]:
+        """Copy the captured scalars to scratch memory, where a callback works on them; returns their offsets.
+
+        On the stack the verifier would follow their values from round to round, and never come to an end.
+        """
+        offsets = {}
+        for variable in captured:
+            if self.checked.variable_type(self.template, variable).is_scalar:
+                offsets[variable] = self.scratch_word()
+                self.b.store(self.b.load(self.variable(variable), typ=I64), self._slot_ptr(offsets[variable]))
+        return offsets
+
+    def _copy_out(self, bridge: Bridge) -> None:
+        for variable, offset in bridge.copied.items():
+            self.b.store(self.b.load(self._slot_ptr(offset), typ=I64), self.variable(variable))
 
     def _forget(self, variables: list[Variable]) -> None:
         """Make the verifier forget the values of variables: before 6.7 it looks at one round only, the first one.
@@ -297,6 +316,7 @@ class Loops(Events):
             self._entry.store(self._entry.load(self._at_entry(memory, SCRATCH), typ=PTR), self._scratch_var)
             for i, variable in enumerate(bridge.captured, WORDS + len(bridge.words)):
                 self._variables[id(variable.decl)] = self._entry.load(self._at_entry(memory, i), typ=PTR)
+            self._variables.update({id(v.decl): offset for v, offset in bridge.copied.items()})
             again, stop = self.block("again"), self.block("stop")
             self._loops.append((again, stop))
             body(args, words)
@@ -335,7 +355,8 @@ class Loops(Events):
             setattr(self, name, value)
 
     def _after(self, bridge: Bridge) -> None:
-        """Leave the program if the loop's body did."""
+        """Take back what the callback changed; leave the program if the loop's body did."""
+        self._copy_out(bridge)
         if not bridge.left:
             return
         left = self.b.load(self.offset(bridge.memory, 8 * LEFT), typ=I64)

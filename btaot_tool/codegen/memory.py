@@ -71,11 +71,13 @@ class MemoryGen(Reading, Arithmetic):
         assert isinstance(place.type, (Tuple, Record))
         if fresh:
             self.zero(place.ptr, place.type.size, place.align)
-        order = node.items
+        order = list(range(len(node.items)))  # where each item, evaluated in the order of the text, has its place
         if isinstance(node, tree.Record) and isinstance(place.type, Record):
-            order = [node.items[node.names.index(n)] for n in place.type.names]
-        for item, typ, offset in zip(order, place.type.items, place.type.offsets, strict=True):
-            self.emit_to(item, Memory(typ, self.offset(place.ptr, offset), _align_at(place.align, offset)))
+            order = [place.type.names.index(n) for n in node.names]
+        for item, i in zip(node.items, order, strict=True):
+            offset = place.type.offsets[i]
+            target = Memory(place.type.items[i], self.offset(place.ptr, offset), _align_at(place.align, offset))
+            self.emit_to(item, target)
 
     def destination(self, node: tree.Expr, typ: Type) -> Memory:
         """Return where a builtin shall put its value: the place that waits for it if it fits, else temporary memory."""
@@ -211,7 +213,7 @@ class MemoryGen(Reading, Arithmetic):
             return ir.Constant(ir.IntType(1), int(left.text == right.text))
         memory = self.as_memory(left)
         if isinstance(right, Text):
-            text = right.text + b"\0"
+            text = (right.text + b"\0")[: max(memory.type.size, len(right.text))]  # full without a NUL
             if len(text) > memory.type.size:
                 return ir.Constant(ir.IntType(1), 0)
             if len(text) <= 64:

@@ -94,10 +94,22 @@ class Reading(FunctionBase):
         size = place.type.size
         if isinstance(place.type, (Str, Buffer)):
             self.zero(dst.ptr, size, dst.align)
-            self.probe_read(dst.ptr, size, self.address(place), place.space, "_str")
+            address = self.address(place)
+            result = self.probe_read(dst.ptr, size, address, place.space, "_str")
+            if isinstance(place.type, Str):
+                self._last_byte(dst.ptr, size, address, place.space, result)
         else:
             self.probe_read(dst.ptr, size, self.address(place), place.space)
         return Memory(place.type, dst.ptr, dst.align)
+
+    def _last_byte(self, dst: Any, size: int, address: Any, space: Space, result: Any) -> None:
+        """Replace the NUL that ends a string of full size: a char array may be full without one."""
+        last = const(size - 1)
+        full = self.b.icmp_unsigned("==", result, const(size))
+        self.when(full, lambda: self._run_read(self.offset(dst, last), self.b.add(address, last), space))
+
+    def _run_read(self, dst: Any, address: Any, space: Space) -> None:
+        self.probe_read(dst, 1, address, space)
 
     def _read_scalar(self, place: Place) -> Any:
         cell = self.bytes(8)

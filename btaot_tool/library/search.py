@@ -104,8 +104,10 @@ def _find(g: Gen, big: Memory, part: Memory) -> Any:
     g.b.store(const(-1), found)
 
     def position(index: Any, big_ptr: Any, part_ptr: Any, cell: Any, stop: Any) -> None:
-        hit = g.block("hit")
-        following = g.block("following")
+        hit, following, char = (g.block(n) for n in ("hit", "following", "char"))
+        first = g.b.load(g.offset(big_ptr, index), align=1, typ=I8)
+        g.b.cbranch(g.b.icmp_unsigned("!=", first, ir.Constant(I8, 0)), char, stop)
+        g.b.position_at_end(char)
         g.b.cbranch(_part_at(g, Memory(big.type, big_ptr), Memory(part.type, part_ptr), index), hit, following)
         g.b.position_at_end(hit)
         g.b.store(index, cell)

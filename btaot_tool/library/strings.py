@@ -45,13 +45,13 @@ def _check_str(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     if not (found.is_integer or isinstance(found, (Ptr, Str, Array, Unknown))):
         return c.error(node, f"str() expects an integer or a pointer type as first argument ({found} provided)")
-    capacity = c.max_strlen
+    capacity = full = c.max_strlen + 1
     if len(args) == 2:
         size = c.arg(args[1])
         if not (size.is_integer or isinstance(size, Unknown)):
             return c.error(node, f"str() only supports integer arguments ({size} provided)")
         if isinstance(args[1], tree.IntLiteral):
-            capacity = min(args[1].value, c.max_strlen) if args[1].value else c.max_strlen  # its NUL counts
+            capacity = min(args[1].value, full) if args[1].value else full  # its NUL counts
     if isinstance(found, Str) and found.capacity:
         capacity = min(capacity, max(found.capacity, 1)) if len(args) == 1 else capacity
     return Str(capacity)

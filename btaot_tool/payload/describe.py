@@ -74,7 +74,7 @@ class TypeWriter:
             case Ptr():
                 return self._simple(TypeKind.POINTER, typ)
             case Str():
-                cut = typ.capacity >= self._max_strlen
+                cut = typ.capacity > self._max_strlen
                 return self._simple(TypeKind.STRING, typ, flags=int(TypeFlag.TRUNC_MARK) if cut else 0)
             case Buffer():
                 return self._simple(TypeKind.BUFFER, typ)

@@ -294,9 +294,7 @@ class ExpressionChecker:
             noun = "argument" if (low if len(args) < low else high) == 1 else "arguments"
             return self.error(node, f"{entry.name}() requires {count} {noun} ({len(args)} provided)")
         if entry.unsafe and not self.options.unsafe:
-            return self.error(
-                node, f"{entry.name}() is an unsafe function being used in safe mode", "build with --unsafe"
-            )
+            return self.error(node, _unsafe(entry.name), "build with --unsafe")
         return entry.check(self, node, args)
 
     def _Variable(self, node: tree.Variable) -> Type:
@@ -490,6 +488,12 @@ class ExpressionChecker:
         tagged = (f"{tag} {name}" for tag in ("struct", "union", "enum"))
         known = name in BASIC or name in ("string", "buffer", "void") or self.table.typedef(name) is not None
         return known or any(self._find_tagged(tag) for tag in tagged)
+
+
+def _unsafe(name: str) -> str:
+    if name in ("system", "join", "skboutput", "unwatch"):
+        return f"{name}() is an unsafe function being used in safe mode"
+    return f"{name}() is unsafe. To use you need the --unsafe flag"
 
 
 def _no_args(text: str, probe: str) -> tuple[str, str]:

@@ -36,7 +36,7 @@ def from_c(ctype: CType, table: TypeTable, space: Space) -> Type:
         case CInt():
             return Int(ctype.size, ctype.signed)
         case CFloat():
-            return Int(ctype.size, False)
+            return Void()  # printed as none
         case CPtr():
             inner = Space.USER if "user" in ctype.tags else space
             return Ptr(_pointee(ctype.target, table, inner), inner)

@@ -39,7 +39,7 @@ class Globals:
         return self.maps[name]
 
 
-@dataclass
+@dataclass(eq=False)
 class Variable:
     """A scratch variable: ``decl`` is the node that brought it into scope; ``fixed`` if its type was declared."""
 

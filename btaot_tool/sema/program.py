@@ -132,6 +132,11 @@ def _settle(shared: Globals) -> bool:
 
 
 def _check_complete(shared: Globals, diags: Diagnostics) -> None:
-    for info in shared.maps.values():
-        if isinstance(info.value, Unknown) and not (info.decl and not info.written):
+    for info in list(shared.maps.values()):
+        if not isinstance(info.value, Unknown):
+            continue
+        if info.decl and not info.written:
+            diags.warning(info.span, f"Unused map: {info.name}")
+            del shared.maps[info.name]
+        else:
             diags.error(info.span, f"Undefined map: {info.name}")

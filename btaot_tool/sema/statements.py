@@ -29,7 +29,9 @@ class Checker(ExpressionChecker):
 
     def _Block(self, node: tree.Block) -> Type:
         self.scopes.push()
-        for stmt in node.body:
+        for i, stmt in enumerate(node.body):
+            if i and _ends(node.body[i - 1]):
+                self.warning(stmt, "Unreachable statement", "what stands after exit() or return never runs")
             self.statement(stmt)
         result = self.expr(node.value) if node.value is not None else Void()
         self.scopes.pop()
@@ -235,6 +237,13 @@ class Checker(ExpressionChecker):
 
     def _ImportStmt(self, node: tree.ImportStmt) -> None:
         self.error(node, "import is not supported yet")
+
+
+def _ends(stmt: tree.Stmt) -> bool:
+    """Whether a statement ends the run or the round of a loop."""
+    if isinstance(stmt, tree.ExprStmt) and isinstance(stmt.expr, (tree.Call, tree.Name)):
+        return stmt.expr.name == "exit"
+    return isinstance(stmt, tree.Jump)
 
 
 def _narrow_ok(value: Type, place: Type) -> bool:

@@ -37,7 +37,7 @@ void async_cat(struct output *o, const char *path)
 		int code = errno;
 
 		output_write(o, true);
-		err("failed to open file '%s': %s", path, strerror(code));
+		err("failed to open file '%s' (%s)", path, strerror(code));
 		return;
 	}
 	read_all(fd, &content, o->env->cfg.max_cat_bytes);
