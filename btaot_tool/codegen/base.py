@@ -304,6 +304,17 @@ class FunctionBase:
         self.mod.scratch_slot = max(self.mod.scratch_slot, self._scratch_top)
         return offset
 
+    def launder(self, value: Any) -> Any:
+        """Return a value that the verifier knows nothing of.
+
+        Where it followed a loop to many ends, it would else look at the code that follows once for each result.
+        The helper call keeps LLVM from taking the value without the way through memory.
+        """
+        slot = self._slot_ptr(self.scratch_word())
+        self.b.store(value, slot)
+        self.helper("get_smp_processor_id")
+        return self.b.load(slot, typ=I64)
+
     def _slot_ptr(self, slot: Any) -> Any:
         if not isinstance(slot, int):
             return slot

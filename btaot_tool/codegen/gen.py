@@ -103,6 +103,16 @@ class Gen(Loops):
         else:
             self.put(value, Memory(typ, cell), fresh=True)
 
+    def clear_variable(self, target: tree.Variable) -> None:
+        """Make a scratch variable zero."""
+        variable = self.template.variables[target]
+        typ = self.checked.variable_type(self.template, variable)
+        cell = self.variable(variable)
+        if typ.is_scalar or (isinstance(typ, Struct) and typ.kernel):
+            self.b.store(const(0), cell)
+        else:
+            self.zero(cell, typ.size)
+
     def _set(self, cell: Any, typ: Type, node: tree.Expr) -> None:
         if typ.is_scalar:
             self.b.store(self.fit(self.scalar(node), typ), cell)

@@ -132,6 +132,8 @@ def _emit_find(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     assert isinstance(target, tree.MapRef) and isinstance(key, tree.Expr) and isinstance(place, tree.Variable)
     info = g.map_info(target)
     key_ptr = g.key_of(info, key)
+    if g.template.variables[place].decl is place:  # it begins here, and must have a value even if nothing is found
+        g.clear_variable(place)
     pointer = g.lookup(info, key_ptr)
     found = g.b.not_(g.is_null(pointer))
     g.when(found, lambda: g.set_variable(place, g.element_value(info, key_ptr, pointer)))

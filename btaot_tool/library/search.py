@@ -62,17 +62,14 @@ def _index(g: Gen, args: list[Arg]) -> Any:
         big = text_memory(g, haystack)
         if len(part) > big.type.size:
             return const(-1)
-        if len(part) <= SHORT:
-            return _find_literal(g, big, part)
-    else:
-        big = text_memory(g, haystack)
+        return _find(g, big, g.as_memory(needle), part)
+    big = text_memory(g, haystack)
     return _find(g, big, text_memory(g, expression(args[1])) if isinstance(needle.type, Ptr) else g.as_memory(needle))
 
 
-def _find_literal(g: Gen, big: Memory, text: bytes) -> Any:
-    """Compare at every position up to the NUL, without branches inside, so that the verifier follows one path."""
-    found, index = g.cell(), g.cell()
-    g.b.store(const(-1), found)
+def _find_literal(g: Gen, big: Memory, text: bytes, found: Any) -> None:
+    """For kernels without bpf_loop: compare at every position up to the NUL, without branches inside, so that the verifier follows one path."""
+    index = g.cell()
     g.b.store(const(0), index)
     names = ("search", "char", "try", "found", "next", "searched")
     head, char, body, here, step, end = (g.block(n) for n in names)
@@ -95,10 +92,9 @@ def _find_literal(g: Gen, big: Memory, text: bytes) -> Any:
     g.b.store(g.b.add(i, const(1)), index)
     g.b.branch(head)
     g.b.position_at_end(end)
-    return g.b.load(found, typ=I64)
 
 
-def _find(g: Gen, big: Memory, part: Memory) -> Any:
+def _find(g: Gen, big: Memory, part: Memory, text: bytes = b"") -> Any:
     """Compare at every position with a loop: a callback, so that the verifier looks at one position only."""
     found = g.cell()
     g.b.store(const(-1), found)
@@ -119,6 +115,9 @@ def _find(g: Gen, big: Memory, part: Memory) -> Any:
         position(index, words[0], words[1], words[2], g.stop_loop)
 
     def inline() -> None:
+        if 0 < len(text) <= SHORT:
+            _find_literal(g, big, text, found)
+            return
         counter = g.cell()
         g.b.store(const(0), counter)
         head, body, end = (g.block(n) for n in ("search", "try", "searched"))
@@ -132,7 +131,7 @@ def _find(g: Gen, big: Memory, part: Memory) -> Any:
         g.b.position_at_end(end)
 
     g.repeat(const(big.type.size), [big.ptr, part.ptr, found], called, inline)
-    return g.b.load(found, typ=I64)
+    return g.launder(g.b.load(found, typ=I64))
 
 
 def _part_at(g: Gen, big: Memory, part: Memory, start: Any) -> Any:

@@ -167,7 +167,7 @@ def length(g: Gen, memory: Memory) -> Any:
     g.b.store(g.b.add(i, const(1)), cell)
     g.b.branch(head)
     g.b.position_at_end(end)
-    return g.b.load(cell, typ=I64)
+    return g.launder(g.b.load(cell, typ=I64))
 
 
 def _check_strncmp(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:

@@ -100,7 +100,7 @@ struct bytes value_bytes(const struct btaot_type *t, const uint8_t *p, const str
 	switch (t->kind) {
 	case BTAOT_TYPE_KIND_STRING:
 		s.n = strnlen((const char *)p, t->size);
-		s.cut = s.n == t->size && (t->flags & BTAOT_TYPE_FLAG_TRUNC_MARK);
+		s.cut = s.n + 1 >= t->size && (t->flags & BTAOT_TYPE_FLAG_TRUNC_MARK);
 		break;
 	case BTAOT_TYPE_KIND_BUFFER:
 		s.p = p + 4;
