@@ -304,6 +304,10 @@ class FunctionBase:
         self.mod.scratch_slot = max(self.mod.scratch_slot, self._scratch_top)
         return offset
 
+    def slot(self, offset: int) -> Any:
+        """Return a pointer to scratch memory."""
+        return self._slot_ptr(offset)
+
     def launder(self, value: Any) -> Any:
         """Return a value that the verifier knows nothing of.
 

@@ -28,7 +28,7 @@ MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
 _FRAME = ("function", "result", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools",
-          "_borrowed", "_loops", "_variables", "_in_callback")  # fmt: skip
+          "_borrowed", "_loops", "_variables", "_free_bridges", "_in_callback")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class Loops(Events):
         self._variables: dict[int, Any] = {}
         self._loops: list[tuple[Any, Any]] = []
         self._in_callback = False
+        self._free_bridges: dict[int, list[Any]] = {}
         self._callbacks = 0
         if any(isinstance(n, (tree.While, tree.ForRange, tree.ForMap)) for n in walk(self.template.node.body)):
             self.stack_budget = LOOP_STACK_BUDGET
@@ -245,14 +246,20 @@ class Loops(Events):
         self._forget(captured)
         slots = [self.ctx, self.b.load(self._scratch_var, typ=PTR), const(0), *words]
         cells = [self.variable(v) for v in captured]
-        size = len(slots) + len(cells)
-        self._stack_used += 8 * size
-        memory = self._alloca(ir.ArrayType(I64, size))
+        memory = self._bridge_memory(len(slots) + len(cells))
         for i, value in enumerate(slots):
             self.b.store(value, self.offset(memory, 8 * i))
         for i, cell in enumerate(cells, len(slots)):
             self.b.store(cell, self.offset(memory, 8 * i))
         return Bridge(memory, [w.type for w in words], captured, copied)
+
+    def _bridge_memory(self, size: int) -> Any:
+        """Return stack memory of that many words: that of a loop that is over, if it has the size."""
+        free = self._free_bridges.setdefault(size, [])
+        if free:
+            return free.pop()
+        self._stack_used += 8 * size
+        return self._alloca(ir.ArrayType(I64, size))
 
     def _copy_in(self, captured: list[Variable]) -> dict[Variable, int]:
         """Copy the captured scalars to scratch memory, where a callback works on them; returns their offsets.
@@ -354,6 +361,7 @@ class Loops(Events):
         self.function.linkage = "internal"
         self.function.attributes.add("noinline")
         self._variables, self._loops, self._in_callback = scratch, [], True
+        self._free_bridges = {}
         yield
         for name, value in saved.items():
             setattr(self, name, value)
@@ -361,6 +369,8 @@ class Loops(Events):
     def _after(self, bridge: Bridge) -> None:
         """Take back what the callback changed; leave the program if the loop's body did."""
         self._copy_out(bridge)
+        size = WORDS + len(bridge.words) + len(bridge.captured)
+        self._free_bridges.setdefault(size, []).append(bridge.memory)
         if not bridge.left:
             return
         left = self.b.load(self.offset(bridge.memory, 8 * LEFT), typ=I64)

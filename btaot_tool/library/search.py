@@ -68,7 +68,7 @@ def _index(g: Gen, args: list[Arg]) -> Any:
 
 
 def _find_literal(g: Gen, big: Memory, text: bytes, found: Any) -> None:
-    """For kernels without bpf_loop: compare at every position up to the NUL, without branches inside, so that the verifier follows one path."""
+    """Compare at every position up to the NUL without branches inside: one path to follow.  Without bpf_loop."""
     index = g.cell()
     g.b.store(const(0), index)
     names = ("search", "char", "try", "found", "next", "searched")
@@ -96,8 +96,9 @@ def _find_literal(g: Gen, big: Memory, text: bytes, found: Any) -> None:
 
 def _find(g: Gen, big: Memory, part: Memory, text: bytes = b"") -> Any:
     """Compare at every position with a loop: a callback, so that the verifier looks at one position only."""
-    found = g.cell()
+    found = g.slot(g.scratch_word())
     g.b.store(const(-1), found)
+    big = _padded(g, big, part.type.size)
 
     def position(index: Any, big_ptr: Any, part_ptr: Any, cell: Any, stop: Any) -> None:
         hit, following, char = (g.block(n) for n in ("hit", "following", "char"))
@@ -131,7 +132,16 @@ def _find(g: Gen, big: Memory, part: Memory, text: bytes = b"") -> Any:
         g.b.position_at_end(end)
 
     g.repeat(const(big.type.size), [big.ptr, part.ptr, found], called, inline)
-    return g.launder(g.b.load(found, typ=I64))
+    return g.b.load(found, typ=I64)
+
+
+def _padded(g: Gen, big: Memory, more: int) -> Memory:
+    """Return a copy with zeroes behind it, so that a comparison may run over the end."""
+    size = (big.type.size + more + 7) // 8 * 8
+    place = g.temp(big.type, size)
+    g.zero(place.ptr, size)
+    g.copy(place.ptr, big.ptr, big.type.size, big.align)
+    return place
 
 
 def _part_at(g: Gen, big: Memory, part: Memory, start: Any) -> Any:
@@ -149,13 +159,7 @@ def _part_at(g: Gen, big: Memory, part: Memory, start: Any) -> Any:
     wanted = g.b.zext(g.b.load(g.offset(part.ptr, j), align=1, typ=I8), I64)
     g.b.cbranch(g.b.icmp_unsigned("==", wanted, const(0)), end, char)
     g.b.position_at_end(char)
-    at = g.b.add(start, j)
-    inside = g.b.icmp_unsigned("<", at, const(big.type.size))
-    check = g.block("inside")
-    g.b.cbranch(inside, check, differs)
-    g.b.position_at_end(check)
-    at = g.clamp(at, big.type.size - 1)
-    actual = g.b.zext(g.b.load(g.offset(big.ptr, at), align=1, typ=I8), I64)
+    actual = g.b.zext(g.b.load(g.offset(g.offset(big.ptr, start), j), align=1, typ=I8), I64)
     g.b.cbranch(g.b.icmp_unsigned("==", actual, wanted), step, differs)
     g.b.position_at_end(differs)
     g.b.store(const(0), same)
