@@ -209,8 +209,8 @@ class FunctionBase:
         callee.function_type = signature
         result = self.b.call(callee, values)
         if name == "ringbuf_reserve":
-            # LLVM must not part it from its null test, as by rotating a loop: before 6.12 the verifier does not see that
-            # a record once found to be there is still there at a second test, and finds it unreleased.
+            # LLVM must not part it from its null test, as by rotating a loop: before 6.12 the verifier does not see
+            # that a record once found to be there is still there at a second test, and finds it unreleased.
             result.attributes.add("convergent")
         return result
 

@@ -333,8 +333,7 @@ class Loops(Events):
             body(args, words)
             bridge.left = self.leaves
             self._finish_callback(memory, again, stop)
-            function = self.function
-        return function
+            return self.function
 
     def _at_entry(self, memory: Any, word: int) -> Any:
         return self._entry.gep(memory, [const(8 * word)], source_etype=ir.IntType(8))
