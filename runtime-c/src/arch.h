@@ -8,7 +8,8 @@
  *   ARCH_RETURN_VALUE, ARCH_PC, ARCH_SP, ARCH_FP   names
  *   ARCH_STACK_ARGUMENT      bytes from the stack pointer at function entry to the first argument on the stack
  *   ARCH_WATCH_MODES         access modes of hardware breakpoints, letters sorted, with commas
- *   ARCH_WATCH_EXEC_LENGTH   bp_len of an execution breakpoint */
+ *   ARCH_WATCH_EXEC_LENGTH   bp_len of an execution breakpoint
+ * and one inline function, arch_syscall(number, a, b, c, d, e, f): what the kernel returns, -errno for an error. */
 #ifndef BTAOT_ARCH_H
 #define BTAOT_ARCH_H
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "output_internal.h"
+#include "zone.h"
 
 #define NS_PER_SEC 1000000000ull
 
@@ -40,7 +41,7 @@ static uint64_t to_real(struct output *o, uint64_t ns, uint32_t clock)
 	}
 }
 
-/* Replace %f, %l and %k by digits; what strftime(3) is to see of the format stays. */
+/* Replace %f, %l and %k by digits; what strftime_text() is to see of the format stays. */
 static void expand_fraction(struct textbuf *b, const char *fmt, uint64_t ns)
 {
 	for (const char *p = fmt; *p; p++) {
@@ -63,34 +64,26 @@ static void expand_fraction(struct textbuf *b, const char *fmt, uint64_t ns)
 	text_char(b, '\0');
 }
 
-/* strftime(3) into the buffer; false if there is no result. */
-static bool put_time(struct textbuf *b, const char *fmt, const struct tm *tm)
-{
-	size_t room = strlen(fmt) * 8 + 128;
-	size_t n = strftime(text_room(b, room), room, fmt, tm);
-
-	b->len += n;
-	return n;
-}
-
 void timestamp_text(struct output *o, struct textbuf *b, uint64_t ns, uint32_t clock, const char *fmt)
 {
 	uint64_t real = to_real(o, ns, clock);
-	time_t seconds = (time_t)(real / NS_PER_SEC);
 	struct textbuf expanded = {0};
-	struct tm tm;
+	struct zone_time t;
 
-	expand_fraction(&expanded, fmt, real % NS_PER_SEC);
-	if (!seconds || !localtime_r(&seconds, &tm) || !put_time(b, expanded.data, &tm))
+	if (real < NS_PER_SEC) {
 		text_str(b, "(?)");
+		return;
+	}
+	expand_fraction(&expanded, fmt, real % NS_PER_SEC);
+	zone_local((int64_t)(real / NS_PER_SEC), &t);
+	strftime_text(b, expanded.data, &t);
 	text_free(&expanded);
 }
 
 void time_text(struct textbuf *b, const char *fmt)
 {
-	time_t now = time(NULL);
-	struct tm tm;
+	struct zone_time t;
 
-	if (localtime_r(&now, &tm))
-		put_time(b, fmt, &tm);
+	zone_local((int64_t)(now_ns(CLOCK_REALTIME) / NS_PER_SEC), &t);
+	strftime_text(b, fmt, &t);
 }

@@ -97,6 +97,8 @@ void gfp_text(struct textbuf *b, uint64_t flags);
 /* clock.c */
 void timestamp_text(struct output *o, struct textbuf *b, uint64_t ns, uint32_t clock, const char *fmt);
 void time_text(struct textbuf *b, const char *fmt);
+struct zone_time;
+void strftime_text(struct textbuf *b, const char *fmt, const struct zone_time *t);
 
 /* async.c: actions that run something. */
 void async_cat(struct output *o, const char *path);

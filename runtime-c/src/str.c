@@ -188,7 +188,7 @@ static void out_conversion(struct out *o, struct spec *s, char conversion, struc
 		out_bytes(o, "%", 1);
 		return;
 	default:
-		abort();
+		__builtin_trap();
 	}
 }
 

@@ -4,8 +4,7 @@
  * epoch of 0 is a slot never used.  meta is the time of the assignment (no aggregation) or the count (avg).
  * Text is a chart, one line per interval from the first one that this row has to the newest one of the map. */
 #include "tseries.h"
-
-#include <time.h>
+#include "zone.h"
 
 #define SLOT 24
 #define GRAPH 53
@@ -185,12 +184,10 @@ static void put_head(struct textbuf *b, const struct chart *c, size_t width)
 static void put_time(struct textbuf *b, uint64_t ns, unsigned digits)
 {
 	uint64_t fraction = ns % NS_PER_SEC;
-	time_t seconds = (time_t)(ns / NS_PER_SEC);
-	char text[16];
-	struct tm tm;
+	struct zone_time t;
 
-	localtime_r(&seconds, &tm);
-	text_bytes(b, text, strftime(text, sizeof(text), "%H:%M:%S", &tm));
+	zone_local((int64_t)(ns / NS_PER_SEC), &t);
+	strftime_text(b, "%T", &t);
 	if (!digits)
 		return;
 	for (unsigned i = digits; i < 9; i++)
@@ -273,17 +270,15 @@ void tseries_json(struct output *o, struct textbuf *b, const struct btaot_type *
 	text_char(b, '[');
 	for (uint64_t epoch = first; first && epoch <= last; epoch++) {
 		uint64_t ns = epoch * (uint64_t)t->p0;
-		time_t seconds = (time_t)(ns / NS_PER_SEC);
-		char text[32];
+		struct zone_time utc;
 		struct point p;
-		struct tm tm;
 
 		if (!find_point(t, value, epoch, &p))
 			continue;
-		gmtime_r(&seconds, &tm);
+		zone_utc((int64_t)(ns / NS_PER_SEC), &utc);
 		text_str(b, comma);
 		text_str(b, "{\"interval_start\":\"");
-		text_bytes(b, text, strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm));
+		strftime_text(b, "%F %T", &utc);
 		text_char(b, '.');
 		text_u64_zeros(b, ns % NS_PER_SEC, 9);
 		text_str(b, "\",\"value\":");

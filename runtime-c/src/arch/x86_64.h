@@ -30,4 +30,13 @@
 #define ARCH_WATCH_MODES "rw,w,x"
 #define ARCH_WATCH_EXEC_LENGTH sizeof(long)
 
+static inline long arch_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall" : "+a"(number) : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return number;
+}
+
 #endif
