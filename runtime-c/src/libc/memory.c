@@ -51,11 +51,12 @@ void *malloc(size_t size)
 
 void free(void *p)
 {
-	struct block *b = p;
+	struct block *b;
 	unsigned int class;
 
-	if (!b--)
+	if (!p)
 		return;
+	b = (struct block *)p - 1;
 	class = size_class(b->size);
 	if (class >= LARGE) {
 		pages_free(b, b->size);
