@@ -27,6 +27,7 @@ from ..sema.types import (
     Void,
 )
 from .layout import NONE, TypeFlag, TypeKind
+from .number_names import number_names
 from .writer import PayloadWriter
 
 
@@ -82,7 +83,7 @@ class TypeWriter:
                 kind = TypeKind.USTACK if typ.user else TypeKind.KSTACK
                 return self._simple(kind, typ, p0=int(typ.mode), p1=typ.limit, p2=self._stacks_map)
             case Opaque():
-                return self._simple(typ.kind, typ)
+                return self._simple(typ.kind, typ, name=number_names(typ.kind, self._writer.target))
             case Agg():
                 p0, p1, p2 = typ.params
                 return self._simple(typ.kind, typ, flags=int(TypeFlag.SIGNED) if typ.signed else 0, p0=p0, p1=p1, p2=p2)

@@ -206,9 +206,9 @@ class TypeKind(enum.IntEnum):
     MAC = 19  # 6 bytes in 8
     USERNAME = 20  # u32 uid
     CGROUP_PATH = 21  # u64 id, u32 filter (str), u32 0
-    STRERROR = 22  # i32
-    SIGNAL_NAME = 23  # i32
-    SYSCALL_NAME = 24  # i32
+    STRERROR = 22  # i32; ``name``: its texts in lines, that of unknown numbers first, then 0, 1, ...
+    SIGNAL_NAME = 23  # i32; texts as STRERROR
+    SYSCALL_NAME = 24  # i32; texts as STRERROR
     PROBE_NAME = 25  # u32 probe instance
     COUNT = 32  # aggregations, one value per CPU: u64
     SUM = 33  # i64 or u64 (flag SIGNED)
@@ -415,7 +415,7 @@ RECORDS: tuple[Record, ...] = (
         u32 size  # bytes
         u32 first  # first field or enumerator
         ref elem  # element type of arrays, of tseries
-        str name  # of structs and enums
+        str name  # of structs and enums; texts of kinds with named numbers
         u32 pad
         i64 p0
         i64 p1

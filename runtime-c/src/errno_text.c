@@ -1,47 +1,40 @@
-/* errno_text.c - error texts in glibc's words.
+/* errno_text.c - texts of errors, in glibc's words as bpftrace prints them.
  *
- * Role: bpftrace prints what glibc's strerror() says; musl, which we are linked with, has the same text for
- * most errors.  This table holds those that differ. */
+ * Only errors that system calls of the runtime and helpers of BPF programs give: a script that asks for strerror() brings
+ * all of them in its payload.  With musl this replaces strerror(3) and its table. */
 #include <errno.h>
-#include <limits.h>
+#include <string.h>
 
-#include "output_internal.h"
+#include "util.h"
 
-static const struct {
-	int code;
-	const char *text;
-} glibc_texts[] = {
-	{EILSEQ, "Invalid or incomplete multibyte or wide character"}, {EDOM, "Numerical argument out of domain"},
-	{ERANGE, "Numerical result out of range"}, {ENOTTY, "Inappropriate ioctl for device"},
-	{EOVERFLOW, "Value too large for defined data type"}, {ENOMEM, "Cannot allocate memory"},
-	{EBUSY, "Device or resource busy"}, {ESPIPE, "Illegal seek"}, {EXDEV, "Invalid cross-device link"},
-	{ETIMEDOUT, "Connection timed out"}, {EHOSTUNREACH, "No route to host"}, {EADDRINUSE, "Address already in use"},
-	{EIO, "Input/output error"}, {ELOOP, "Too many levels of symbolic links"}, {ENAMETOOLONG, "File name too long"},
-	{EMFILE, "Too many open files"}, {ECHILD, "No child processes"}, {EDEADLK, "Resource deadlock avoided"},
-	{EOWNERDEAD, "Owner died"}, {ETIME, "Timer expired"}, {ENOTSOCK, "Socket operation on non-socket"},
-	{EMSGSIZE, "Message too long"}, {ENOTSUP, "Operation not supported"},
-	{EADDRNOTAVAIL, "Cannot assign requested address"}, {ENETUNREACH, "Network is unreachable"},
-	{ENETRESET, "Network dropped connection on reset"}, {ECONNABORTED, "Software caused connection abort"},
-	{EISCONN, "Transport endpoint is already connected"}, {ENOTCONN, "Transport endpoint is not connected"},
-	{ESHUTDOWN, "Cannot send after transport endpoint shutdown"}, {EINPROGRESS, "Operation now in progress"},
-	{EDQUOT, "Disk quota exceeded"}, {0, "Success"},
+#ifndef __GLIBC__
+static const unsigned char codes[] = {
+	0, EPERM, ENOENT, ESRCH, EINTR, EIO, ENXIO, E2BIG, ENOEXEC, EBADF, ECHILD, EAGAIN, ENOMEM, EACCES, EFAULT, EBUSY,
+	EEXIST, EXDEV, ENODEV, ENOTDIR, EISDIR, EINVAL, ENFILE, EMFILE, ENOTTY, ETXTBSY, EFBIG, ENOSPC, EROFS, EPIPE, EDOM,
+	ERANGE, ENAMETOOLONG, ENOSYS, ELOOP, EPROTO, EOVERFLOW, EOPNOTSUPP, ETIMEDOUT, EALREADY, ESTALE,
 };
 
-void strerror_text(struct textbuf *b, int error)
-{
-	const char *text;
+static const char texts[] =
+	"Success\0Operation not permitted\0No such file or directory\0No such process\0Interrupted system call\0"
+	"Input/output error\0No such device or address\0Argument list too long\0Exec format error\0Bad file descriptor\0"
+	"No child processes\0Resource temporarily unavailable\0Cannot allocate memory\0Permission denied\0Bad address\0"
+	"Device or resource busy\0File exists\0Invalid cross-device link\0No such device\0Not a directory\0"
+	"Is a directory\0Invalid argument\0Too many open files in system\0Too many open files\0"
+	"Inappropriate ioctl for device\0Text file busy\0File too large\0No space left on device\0"
+	"Read-only file system\0Broken pipe\0Numerical argument out of domain\0Numerical result out of range\0"
+	"File name too long\0Function not implemented\0Too many levels of symbolic links\0Protocol error\0"
+	"Value too large for defined data type\0Operation not supported\0Connection timed out\0"
+	"Operation already in progress\0Stale file handle";
 
-	if (error < 0)
-		error = error == INT_MIN ? INT_MAX : -error;
-	for (size_t i = 0; i < ARRAY_SIZE(glibc_texts); i++) {
-		if (glibc_texts[i].code == error) {
-			text_str(b, glibc_texts[i].text);
-			return;
-		}
-	}
-	text = strerror(error);
-	if (!strcmp(text, "No error information"))
-		text_str(b, "Unknown error");
-	else
-		text_str(b, text);
+char *strerror(int error)
+{
+	static char other[32];
+	const char *text = texts;
+
+	for (size_t i = 0; i < sizeof(codes); i++, text += strlen(text) + 1)
+		if (codes[i] == error)
+			return (char *)(uintptr_t)text;
+	str_printf(other, sizeof(other), "Unknown error %d", error);
+	return other;
 }
+#endif

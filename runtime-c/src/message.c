@@ -95,7 +95,7 @@ static void put_helper_text(struct textbuf *b, const char *helper, int32_t ret)
 	else if (!strcmp(helper, "map_lookup_elem"))
 		text_str(b, "Can't lookup map element because it does not exist.");
 	else
-		strerror_text(b, ret);
+		text_str(b, strerror(-ret));
 }
 
 void message_helper(struct output *o, const struct btaot_action *a, const char *helper, int32_t ret)
@@ -103,7 +103,7 @@ void message_helper(struct output *o, const struct btaot_action *a, const char *
 	struct textbuf msg = {0}, more = {0};
 
 	if (o->json) {
-		strerror_text(&msg, ret);
+		text_str(&msg, strerror(-ret));
 		text_str(&o->text, "{\"type\": \"helper_error\", \"msg\": ");
 		json_string(&o->text, msg.data, msg.len);
 		text_printf(&o->text, ", \"helper\": \"%s\", \"retcode\": %d", helper, ret);

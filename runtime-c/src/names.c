@@ -1,9 +1,8 @@
-/* names.c - numbers that have names: addresses, users, signals, allocation flags.
+/* names.c - numbers that have names: addresses, users, allocation flags.
  *
  * Role: small conversions that need a table or a look at the host; nothing here is on a hot path.
  * NSS is never used: user names come from /etc/passwd, as bpftrace reads them. */
 #include <arpa/inet.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "output_internal.h"
@@ -45,44 +44,16 @@ void username_text(struct textbuf *b, uint32_t uid)
 	file_lines("/etc/passwd", passwd_visit, &(struct user_wanted){uid, b});
 }
 
-void signal_text(struct textbuf *b, int sig)
+/* `texts` are lines: that of unknown numbers, then those of 0, 1, ...; an empty one is unknown. */
+void number_name_text(struct textbuf *b, const char *texts, int64_t number)
 {
-	/* The texts of glibc's strsignal(3), which bpftrace prints. */
-	static const struct {
-		int number;
-		const char *text;
-	} names[] = {
-		{SIGHUP, "Hangup"}, {SIGINT, "Interrupt"}, {SIGQUIT, "Quit"}, {SIGILL, "Illegal instruction"},
-		{SIGTRAP, "Trace/breakpoint trap"}, {SIGABRT, "Aborted"}, {SIGBUS, "Bus error"},
-		{SIGFPE, "Floating point exception"}, {SIGKILL, "Killed"}, {SIGUSR1, "User defined signal 1"},
-		{SIGSEGV, "Segmentation fault"}, {SIGUSR2, "User defined signal 2"}, {SIGPIPE, "Broken pipe"},
-		{SIGALRM, "Alarm clock"}, {SIGTERM, "Terminated"}, {SIGCHLD, "Child exited"}, {SIGCONT, "Continued"},
-		{SIGSTOP, "Stopped (signal)"}, {SIGTSTP, "Stopped"}, {SIGTTIN, "Stopped (tty input)"},
-		{SIGTTOU, "Stopped (tty output)"}, {SIGURG, "Urgent I/O condition"}, {SIGXCPU, "CPU time limit exceeded"},
-		{SIGXFSZ, "File size limit exceeded"}, {SIGVTALRM, "Virtual timer expired"},
-		{SIGPROF, "Profiling timer expired"}, {SIGWINCH, "Window changed"}, {SIGIO, "I/O possible"},
-		{SIGPWR, "Power failure"}, {SIGSYS, "Bad system call"},
-#ifdef SIGSTKFLT
-		{SIGSTKFLT, "Stack fault"},
-#endif
-	};
+	const char *p = number < 0 ? NULL : texts;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (names[i].number == sig) {
-			text_str(b, names[i].text);
-			return;
-		}
-	}
-	if (sig < 0 || sig > 64)
-		text_str(b, "N/A");
-	else
-		text_printf(b, "Unknown signal %d", sig);
-}
-
-/* There is no table of system calls in the runtime: the number is printed. */
-void syscall_text(struct textbuf *b, int nr)
-{
-	text_i64(b, nr);
+	for (; p && number >= 0; number--)
+		p = (p = strchr(p, '\n')) ? p + 1 : NULL;
+	if (!p || *p == '\n')
+		p = texts;
+	text_bytes(b, p, strcspn(p, "\n"));
 }
 
 enum gfp_bit {

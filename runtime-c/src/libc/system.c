@@ -8,7 +8,6 @@
 
 #ifndef __GLIBC__
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -82,20 +81,9 @@ int fstat(int fd, struct stat *st)
 	return (int)CALL(__NR_fstat, fd, st, 0, 0);
 }
 
-int setrlimit(int resource, const struct rlimit *limit)
-{
-	return (int)CALL(__NR_prlimit64, 0, resource, limit, 0);
-}
-
 int getrlimit(int resource, struct rlimit *limit)
 {
 	return (int)CALL(__NR_prlimit64, 0, resource, 0, limit);
-}
-
-/* The process has one thread and no handlers: nothing to prepare. */
-pid_t fork(void)
-{
-	return (pid_t)CALL(__NR_clone, SIGCHLD, 0, 0, 0);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ts)
@@ -122,12 +110,5 @@ void (*signal(int number, void (*handler)(int)))(int)
 
 	CALL(__NR_rt_sigaction, number, action, 0, _NSIG / 8);
 	return SIG_DFL;
-}
-
-/* Only _SC_PAGESIZE. */
-long sysconf(int name)
-{
-	(void)name;
-	return (long)getauxval(AT_PAGESZ);
 }
 #endif

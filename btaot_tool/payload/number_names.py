@@ -1,0 +1,96 @@
+"""Texts of numbers that the runtime prints as words: errors, signals, system calls.
+
+A script that uses ``strerror()``, ``signal_name()`` or ``syscall_name()`` carries the texts in its payload;
+others carry nothing.  The words are glibc's, whatever library the compiler runs with.  Errors and signals are
+the generic ones of Linux, which both target architectures share; system calls are read from the kernel
+headers that zig brings.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from ..stub import zig_command
+from ..targets import Target
+from .layout import TypeKind
+
+#: By number, from 0, with bars between them; empty where there is none.
+_ERROR_TEXTS = (
+    "Success|Operation not permitted|No such file or directory|No such process|Interrupted system call|"
+    "Input/output error|No such device or address|Argument list too long|Exec format error|Bad file descriptor|"
+    "No child processes|Resource temporarily unavailable|Cannot allocate memory|Permission denied|Bad address|"
+    "Block device required|Device or resource busy|File exists|Invalid cross-device link|No such device|"
+    "Not a directory|Is a directory|Invalid argument|Too many open files in system|Too many open files|"
+    "Inappropriate ioctl for device|Text file busy|File too large|No space left on device|Illegal seek|"
+    "Read-only file system|Too many links|Broken pipe|Numerical argument out of domain|"
+    "Numerical result out of range|Resource deadlock avoided|File name too long|No locks available|"
+    "Function not implemented|Directory not empty|Too many levels of symbolic links||No message of desired type|"
+    "Identifier removed|Channel number out of range|Level 2 not synchronized|Level 3 halted|Level 3 reset|"
+    "Link number out of range|Protocol driver not attached|No CSI structure available|Level 2 halted|"
+    "Invalid exchange|Invalid request descriptor|Exchange full|No anode|Invalid request code|Invalid slot||"
+    "Bad font file format|Device not a stream|No data available|Timer expired|Out of streams resources|"
+    "Machine is not on the network|Package not installed|Object is remote|Link has been severed|Advertise error|"
+    "Srmount error|Communication error on send|Protocol error|Multihop attempted|RFS specific error|Bad message|"
+    "Value too large for defined data type|Name not unique on network|File descriptor in bad state|"
+    "Remote address changed|Can not access a needed shared library|Accessing a corrupted shared library|"
+    ".lib section in a.out corrupted|Attempting to link in too many shared libraries|"
+    "Cannot exec a shared library directly|Invalid or incomplete multibyte or wide character|"
+    "Interrupted system call should be restarted|Streams pipe error|Too many users|"
+    "Socket operation on non-socket|Destination address required|Message too long|Protocol wrong type for socket|"
+    "Protocol not available|Protocol not supported|Socket type not supported|Operation not supported|"
+    "Protocol family not supported|Address family not supported by protocol|Address already in use|"
+    "Cannot assign requested address|Network is down|Network is unreachable|Network dropped connection on reset|"
+    "Software caused connection abort|Connection reset by peer|No buffer space available|"
+    "Transport endpoint is already connected|Transport endpoint is not connected|"
+    "Cannot send after transport endpoint shutdown|Too many references: cannot splice|Connection timed out|"
+    "Connection refused|Host is down|No route to host|Operation already in progress|Operation now in progress|"
+    "Stale file handle|Structure needs cleaning|Not a XENIX named type file|No XENIX semaphores available|"
+    "Is a named type file|Remote I/O error|Disk quota exceeded|No medium found|Wrong medium type|"
+    "Operation canceled|Required key not available|Key has expired|Key has been revoked|"
+    "Key was rejected by service|Owner died|State not recoverable|Operation not possible due to RF-kill|"
+    "Memory page has hardware error"
+)
+
+_SIGNAL_TEXTS = (
+    "Unknown signal 0|Hangup|Interrupt|Quit|Illegal instruction|Trace/breakpoint trap|Aborted|Bus error|"
+    "Floating point exception|Killed|User defined signal 1|Segmentation fault|User defined signal 2|Broken pipe|"
+    "Alarm clock|Terminated|Stack fault|Child exited|Continued|Stopped (signal)|Stopped|Stopped (tty input)|"
+    "Stopped (tty output)|Urgent I/O condition|CPU time limit exceeded|File size limit exceeded|"
+    "Virtual timer expired|Profiling timer expired|Window changed|I/O possible|Power failure|Bad system call"
+)
+_REALTIME = 34  # the first and the last signal that glibc calls real-time
+_SIGNAL_MAX = 64
+
+_HEADERS = {"x86_64": "x86-linux-any", "aarch64": "aarch64-linux-any"}
+_NUMBER = re.compile(r"^#define __NR_(\w+) (\d+)$", re.MULTILINE)
+
+
+def _signals() -> list[str]:
+    texts = _SIGNAL_TEXTS.split("|")
+    numbers = range(len(texts), _SIGNAL_MAX + 1)
+    return texts + [f"Real-time signal {n - _REALTIME}" if n >= _REALTIME else f"Unknown signal {n}" for n in numbers]
+
+
+def _syscalls(target: Target) -> list[str]:
+    header = Path(zig_command()[0]).parent / "lib/libc/include" / _HEADERS[target.name] / "asm/unistd_64.h"
+    numbers = {int(number): name for name, number in _NUMBER.findall(header.read_text(encoding="utf-8"))}
+    return [numbers.get(n, "") for n in range(max(numbers) + 1)]
+
+
+@cache
+def number_names(kind: TypeKind, target: Target) -> str:
+    """Return the texts of a kind of number as the runtime reads them: one line for unknown ones, then one per number.
+
+    Kinds whose numbers have no texts give the empty string.
+    """
+    match kind:
+        case TypeKind.STRERROR:
+            return "\n".join(["Unknown error", *_ERROR_TEXTS.split("|")])
+        case TypeKind.SIGNAL_NAME:
+            return "\n".join(["N/A", *_signals()])
+        case TypeKind.SYSCALL_NAME:
+            return "\n".join(["Unknown syscall", *_syscalls(target)])
+        case _:
+            return ""
