@@ -8,6 +8,7 @@ from .. import library
 from ..payload.layout import SymbolKind
 from ..probes.base import ArgField
 from ..sema.operators import COMPARISONS
+from ..sema.statements import aggregation
 from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void, integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
@@ -60,12 +61,10 @@ class Gen(Loops):
             self._assign_map(node, target)
 
     def _assign_map(self, node: tree.Assign, target: tree.MapRef | tree.MapAccess) -> None:
-        if isinstance(node.value, (tree.Call, tree.Name)):
-            entry = library.find(node.value.name)
-            if entry is not None and entry.aggregate:
-                self.aggregate_target = target
-                entry.emit(self, node.value, list(node.value.args) if isinstance(node.value, tree.Call) else [])
-                return
+        call = aggregation(node.value)
+        if call is not None:
+            self._assign_aggregation(target, node.value, call)
+            return
         if node.op == "=":
             self.assign_map(target, node.value)
             return
@@ -80,6 +79,18 @@ class Gen(Loops):
             self.modify_map(target, lambda old: self.b.add(old, amount), amount, "")
         else:
             self.modify_map(target, lambda old: self.arithmetic(op, old, right, signed), None, "")
+
+    def _assign_aggregation(
+        self, target: tree.MapRef | tree.MapAccess, value: tree.Expr, call: tree.Call | tree.Name
+    ) -> None:
+        while isinstance(value, tree.Block) and value.value is not None:
+            for stmt in value.body:
+                self.statement(stmt)
+            value = value.value
+        entry = library.find(call.name)
+        assert entry is not None
+        self.aggregate_target = target
+        entry.emit(self, call, list(call.args) if isinstance(call, tree.Call) else [])
 
     def _assign_variable(self, node: tree.Assign, target: tree.Variable) -> None:
         variable = self.template.variables[target]

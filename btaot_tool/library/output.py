@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..codegen.actions import Action
 from ..codegen.events import Item
+from ..codegen.llvm import I64
 from ..codegen.values import Nothing, Value
 from ..payload.layout import ActionKind
-from ..sema.types import UINT8, UINT32, Type, Unknown, Void
+from ..sema.types import UINT8, UINT32, Str, Type, Unknown, Void
 from ..syntax import tree
 from . import formats
-from .base import Arg, Entry
+from .base import Arg, Entry, expression
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
     from ..sema.checker import ExpressionChecker as Checker
 
 MANY = 64
+MAX_DEBUG = 3  # what bpf_trace_printk takes
 
 
 def _formatted(name: str, kind: ActionKind, unsafe: bool = False) -> Entry:
@@ -99,7 +101,35 @@ def _emit_exit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     return Nothing()
 
 
+def _check_debugf(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    fmt = c.literal_str(args[0], "debugf() format")
+    types = [c.arg(a) for a in args[1:]]
+    if fmt is not None:
+        formats.check(c, node, fmt, types)
+    if len(types) > MAX_DEBUG:
+        return c.error(node, f"cannot use more than {MAX_DEBUG} conversion specifiers in debugf()")
+    return Void()
+
+
+def _emit_debugf(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    """Print to the kernel's trace pipe, for debugging of scripts: at most three numbers or strings."""
+    fmt = args[0]
+    assert isinstance(fmt, tree.StringLiteral)
+    text = fmt.value.encode("utf-8", "surrogateescape")
+    place = g.temp(Str(len(text) + 1))
+    g.put_bytes(text, place)
+    values = [_debug_word(g, expression(a)) for a in args[1:]]
+    g.helper("trace_printk", place.ptr, place.type.size, *values)
+    return Nothing()
+
+
+def _debug_word(g: Gen, node: tree.Expr) -> Any:
+    typ = g.template.types[node]
+    return g.scalar(node) if typ.is_scalar else g.b.ptrtoint(g.as_memory(g.expr(node)).ptr, I64)
+
+
 ENTRIES = (
+    Entry("debugf", (1, MANY), _check_debugf, _emit_debugf),
     _formatted("printf", ActionKind.PRINTF),
     _formatted("errorf", ActionKind.ERRORF),
     _formatted("warnf", ActionKind.WARNF),

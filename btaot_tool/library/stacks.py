@@ -37,6 +37,8 @@ def _stack(name: str, user: bool) -> Entry:
                 mode = MODES[arg.name]
             elif isinstance(arg, tree.Name):
                 return c.error(arg, f"Invalid stack mode: '{arg.name}'. Valid modes are: {', '.join(MODES)}")
+            elif isinstance(arg, tree.Positional):
+                c.expr(arg)  # known when the binary runs; the default is the most that it can be
             else:
                 value = c.literal_int(arg, f"{name}() depth")
                 if value is None:
@@ -54,13 +56,15 @@ def _stack(name: str, user: bool) -> Entry:
         assert isinstance(typ, Stack)
         place = g.destination(node, typ)
         with g.lifetime():
-            _collect(g, typ, place.ptr)
+            given = next((a for a in args if isinstance(a, tree.Positional)), None)
+            depth = const(typ.limit) if given is None else g.clamp(g.scalar(given), typ.limit)
+            _collect(g, typ, place.ptr, depth)
         return place
 
     return Entry(name, (0, 2), check, emit)
 
 
-def _collect(g: Gen, typ: Stack, value: Any) -> None:
+def _collect(g: Gen, typ: Stack, value: Any, depth: Any) -> None:
     """Read the stack, note its frames under their hash, and write {id, frames, pid} to ``value``."""
     if typ.limit == 0:
         g.zero(value, 16)
@@ -69,7 +73,7 @@ def _collect(g: Gen, typ: Stack, value: Any) -> None:
     frames = g.bytes(8 * area)
     g.zero(frames, 8 * area)
     flags = USER_STACK if typ.user else 0
-    size = g.helper("get_stack", g.ctx, frames, 8 * typ.limit, flags)
+    size = g.helper("get_stack", g.ctx, frames, g.b.shl(depth, const(3)), flags)
     size = g.clamp(size, 8 * typ.limit)
     count = g.b.lshr(size, const(3))
     key = g.bytes(16)

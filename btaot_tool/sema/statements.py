@@ -129,10 +129,9 @@ class Checker(ExpressionChecker):
     def _assign_to_map(self, node: tree.Assign, target: tree.MapRef | tree.MapAccess) -> None:
         info = self.map_of(target if isinstance(target, tree.MapRef) else target.map)
         self.use_key(info, target, None if isinstance(target, tree.MapRef) else self.expr(target.key))
-        entry = library.find(node.value.name) if isinstance(node.value, (tree.Call, tree.Name)) else None
-        if entry is not None and entry.aggregate:
-            self._aggregate(node, info.name, entry)
-            value = self.template.types[node.value]
+        call = aggregation(node.value)
+        if call is not None:
+            value = self._aggregate_in(node, node.value, call)
         elif node.op == "=":
             value = self.value_type(node.value, self.expr(node.value))
         else:
@@ -148,8 +147,24 @@ class Checker(ExpressionChecker):
         self.use_value(info, node, value)
         self.template.types[target] = info.value
 
-    def _aggregate(self, node: tree.Assign, name: str, entry: library.Entry) -> None:
-        call = node.value
+    def _aggregate_in(self, node: tree.Assign, value: tree.Expr, call: tree.Call | tree.Name) -> Type:
+        """Check an aggregation, with the block around it if there is one."""
+        if isinstance(value, tree.Block):
+            self.scopes.push()
+            for stmt in value.body:
+                self.statement(stmt)
+            assert value.value is not None
+            found = self._aggregate_in(node, value.value, call)
+            self.scopes.pop()
+        else:
+            entry = library.find(call.name)
+            assert entry is not None
+            self._aggregate(node, call, entry)
+            found = self.template.types[call]
+        self.template.types[value] = found
+        return found
+
+    def _aggregate(self, node: tree.Assign, call: tree.Call | tree.Name, entry: library.Entry) -> None:
         if node.op != "=":
             self.error(node, f"{entry.name}() can only be assigned with =")
         args = list(call.args) if isinstance(call, tree.Call) else []
@@ -237,6 +252,16 @@ class Checker(ExpressionChecker):
 
     def _ImportStmt(self, node: tree.ImportStmt) -> None:
         self.error(node, "import is not supported yet")
+
+
+def aggregation(value: tree.Expr) -> tree.Call | tree.Name | None:
+    """Return the call of a map value function that an assigned expression is, or is the value of a block of."""
+    while isinstance(value, tree.Block) and value.value is not None:
+        value = value.value
+    if not isinstance(value, (tree.Call, tree.Name)):
+        return None
+    entry = library.find(value.name)
+    return value if entry is not None and entry.aggregate else None
 
 
 def _ends(stmt: tree.Stmt) -> bool:
