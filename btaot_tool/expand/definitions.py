@@ -50,8 +50,9 @@ def read_definitions(imports: Imports, kernel: Kernel, options: Options) -> CSid
 
     include = list(dict.fromkeys([unit.directory for unit in reversed(imports.units)]))
     include += [Path(name) for name in options.include_dirs]
-    # Scripts that find BPFTRACE_HAVE_BTF leave kernel headers out.
-    text = f'#define BPFTRACE_HAVE_BTF 1\n{before}#line 1 "section.c"\n{text}'
+    # BPFTRACE_HAVE_BTF stays undefined: fields that the kernel pack does not know, a script's own definition may.
+    if before:
+        text = f'{before}#line 1 "section.c"\n{text}'
     definitions = parse_c(text, options.target, script.source, kernel, include)
     return CSide(ScriptKernel(definitions, kernel), _macros(definitions), definitions.files)
 

@@ -8,6 +8,7 @@ kernel's, which moreover is relocated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from .cdefs import CDefinitions
@@ -25,7 +26,11 @@ class ScriptKernel:
 
     def struct(self, name: str) -> CStruct | None:
         """Return the struct or union ("struct x", "union x")."""
-        return self._look(name, lambda table: table.struct(name))
+        found = self._look(name, lambda table: table.struct(name))
+        if found is None or found.kernel:
+            return found
+        # Old scripts define structs of the kernel themselves, as they were on one machine, or a part of them.
+        return replace(found, kernels=self.kernel.struct(name))
 
     def enum(self, name: str) -> CEnum | None:
         """Return the enum ("enum x")."""

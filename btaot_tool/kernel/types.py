@@ -112,6 +112,7 @@ class CStruct:
     members: tuple[Member, ...]
     is_union: bool = False
     kernel: bool = True  # from BTF of a kernel: accesses are relocated (CO-RE)
+    kernels: CStruct | None = None  # beside a script's definition: the kernel's, for what lies in the kernel's memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,10 @@ def _named(name: str, table: TypeTable, space: Space) -> Type:
 def struct_type(name: str, table: TypeTable, space: Space) -> Struct | None:
     """Return the type of a struct or union; None if the table does not know it."""
     struct = table.struct(name)
-    return Struct(name, struct.size, struct.kernel, space, _struct_align(struct, table)) if struct else None
+    if struct is None:
+        return None
+    kernel = struct.kernel or (struct.kernels is not None and space is not Space.USER)
+    return Struct(name, struct.size, kernel, space, 8 if kernel else _struct_align(struct, table))
 
 
 def _struct_align(struct: CStruct, table: TypeTable) -> int:

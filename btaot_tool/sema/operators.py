@@ -255,9 +255,12 @@ def find_member(c: ExpressionChecker, node: tree.Node, base: Type, name: str, sp
             f'Cannot resolve unknown type "{base.name}"',
             "define it in the script, or build with a kernel pack that has it (btaot kernel capture)",
         )
+    if not base.kernel:
+        definition = replace(definition, kernels=None)
     found = lookup_member(definition, name, c.table)
     if found is None:
-        return c.error(node, f"{base.name} does not contain a field named '{name}'")
+        hint = "another kernel pack may know it, or the script defines the struct with it" if base.kernel else ""
+        return c.error(node, f"{base.name} does not contain a field named '{name}'", hint)
     return from_c(found.type, c.table, space)
 
 
@@ -278,4 +281,4 @@ def lookup_member(definition: CStruct, name: str, table: object) -> Member | Non
         found = lookup_member(inner, name, lookup) if inner else None
         if found:
             return Member(found.name, found.type, found.bit_offset + m.bit_offset, found.bit_size)
-    return None
+    return lookup_member(definition.kernels, name, lookup) if definition.kernels else None

@@ -1,0 +1,27 @@
+"""A script's own definition of a struct that the kernel has."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Builder, run
+
+from btaot_tool.compiler import compile_script
+from btaot_tool.diagnostics import CompileError, Source
+from btaot_tool.options import Options
+
+
+def test_field_that_the_pack_does_not_know_is_looked_for_on_the_host(build: Builder) -> None:
+    fields = "struct task_struct { int no_such_member; };\n"
+    access = "begin { print(((struct task_struct *)curtask)->no_such_member); exit(); }"
+    outcome = run([build(fields + access)])
+    assert outcome.status == 1
+    assert "t.bt:2:9: the type 'task_struct' of this kernel" in outcome.stderr
+    assert "has no field 'no_such_member'" in outcome.stderr
+    with pytest.raises(CompileError, match="struct task_struct does not contain a field named 'no_such_member'"):
+        compile_script(Source("t.bt", access), Options())
+
+
+def test_memory_of_a_process_has_only_the_fields_of_the_script() -> None:
+    script = "struct task_struct { int mine; };\nuprobe:/bin/true:main { print(((struct task_struct *)arg0)->tgid); }"
+    with pytest.raises(CompileError, match="struct task_struct does not contain a field named 'tgid'"):
+        compile_script(Source("t.bt", script), Options())
