@@ -59,6 +59,7 @@ HELPERS = {
 }
 INT_TYPES = {1: I8, 2: I16, 4: I32, 8: I64}
 SCRATCH_SLOTS = 4
+ZERO = 32  # offset of a word of the globals map that is always 0
 STACK_BUDGET = 320  # bytes of temporaries; LLVM needs the rest of the 512 for spilled registers
 STACK_OBJECT = 64
 
@@ -230,6 +231,10 @@ class FunctionBase:
     def global_word(self, offset: int) -> Any:
         """Return a pointer into the globals map."""
         return self.symbol_ptr(map_value(self.mod.internal_map(MapRole.GLOBALS), offset))
+
+    def unknown_zero(self) -> Any:
+        """Return 0 in a way that neither LLVM nor the verifier knows: from a word of the globals map."""
+        return self.b.load(self.global_word(ZERO), typ=I64, align=8)
 
     def count_loss(self, offset: int) -> None:
         """Add one to a counter of the globals map."""

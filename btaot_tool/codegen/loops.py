@@ -23,7 +23,6 @@ from .llvm import I64, PTR, const, ir
 from .values import Memory
 
 CONTEXT, SCRATCH, LEFT, WORDS = 0, 1, 2, 3  # words of the bridge
-ZERO = 32  # a word of the globals map that is always 0, which the verifier does not know
 MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
@@ -296,7 +295,7 @@ class Loops(Events):
 
     def _forget_word(self, ptr: Any, width: int) -> None:
         word = ir.IntType(8 * width)
-        zero = self.b.load(self.global_word(ZERO), typ=I64, align=8)
+        zero = self.unknown_zero()
         known = self.b.load(ptr, typ=word, align=width)
         self.b.store(self.b.or_(known, self.b.trunc(zero, word) if width < 8 else zero), ptr, align=width)
 

@@ -144,6 +144,8 @@ def _hist_index(g: Gen, number: Any, bits: int) -> Any:
 
 
 def _bump(g: Gen, ptr: Any, index: Any, buckets: int, atomic: bool) -> None:
+    # LLVM may know that the index is small enough and drop the bound, which the verifier of 5.10 needs.
+    index = g.b.or_(index, g.unknown_zero())
     bounded = g.b.select(g.b.icmp_unsigned("<", index, const(buckets)), index, const(buckets - 1))
     _add(g, g.offset(ptr, g.b.shl(bounded, const(3))), const(1), atomic)
 
