@@ -16,6 +16,7 @@
 #include "arch.h"
 #include "host.h"
 #include "providers.h"
+#include "rights.h"
 #include "sys_bpf.h"
 #include "util.h"
 
@@ -163,12 +164,12 @@ static bool report_why(struct env *env)
 	return known;
 }
 
-static const char *errno_hint(int error)
+static const char *errno_hint(int error, uint16_t kind)
 {
 	switch (error) {
 	case EPERM:
 	case EACCES:
-		return " (it needs root, or CAP_BPF and CAP_PERFMON; kernel lockdown may forbid it, too)";
+		return rights_explain(kind);
 	case EMFILE:
 		return " (raise the limit with ulimit -n)";
 	default:
@@ -314,7 +315,7 @@ static bool runs_in_reverse(uint16_t kind)
 static int attach_failed(struct env *env, struct instance *inst, int ret)
 {
 	if (!report_why(env))
-		report(env, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret));
+		report(env, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret, attach_of(env, inst)->kind));
 	inst->missing = true;
 	if (attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
 		return 0;

@@ -233,7 +233,8 @@ static int copy_load(struct loader *l, const struct symbol_scope *scope, const s
 	if (poison < p->symbol_count)
 		symbol_explain(l->env, poison, scope);
 	else
-		verifier_log_report(l->env, prog, scope->instance->name, l->log ? l->log : "", fd == -ENOSPC ? first : fd);
+		verifier_log_report(l->env, prog, scope->instance->name, l->log ? l->log : "", fd == -ENOSPC ? first : fd,
+				    scope->provider->kind);
 	return fd == -ENOSPC ? first : fd;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sys_bpf.h"
+#include "rights.h"
 #include "util.h"
 
 #define RINGBUF_FLOOR_KB 256u
@@ -134,8 +135,8 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 	}
 	fd = bpf_map_new(&spec);
 	if (fd == -EPERM)
-		err("Cannot create the map %s: %s (needs root, or CAP_BPF; on kernels before 5.11 also a higher "
-		    "`ulimit -l`)", name, strerror(-fd));
+		err("Cannot create the map %s: %s%s; on kernels before 5.11 it may need a higher "
+		    "`ulimit -l`, too", name, strerror(-fd), rights_explain(RIGHTS_MAPS));
 	else if (fd < 0)
 		err("Cannot create the map %s (type %u, key %u, value %u bytes, %u entries): %s", name, spec.type,
 		    spec.key_size, spec.value_size, spec.max_entries, strerror(-fd));

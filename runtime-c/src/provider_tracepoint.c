@@ -11,6 +11,7 @@
 #include "host.h"
 #include "perf.h"
 #include "providers.h"
+#include "rights.h"
 #include "tracefs.h"
 #include "util.h"
 
@@ -60,7 +61,7 @@ static int expand_tracepoint(struct env *env, uint32_t attach)
 		ret = tracefs_open(env) < 0 ? tracefs_open(env) : add_tracepoint(&x, category, event);
 	if (ret)
 		attach_explain(env, ret, "cannot read tracepoints from tracefs: %s%s", strerror(-ret),
-			       ret == -EPERM || ret == -EACCES ? " (its files can be read by root only)" : "");
+			       ret == -EPERM || ret == -EACCES ? rights_explain(at->kind) : "");
 	return ret;
 }
 

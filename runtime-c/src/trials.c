@@ -91,24 +91,20 @@ static void put_duration(struct textbuf *b, uint64_t ns)
 	text_printf(b, " (%llu %s)\n", (unsigned long long)(ns / units[i].scale), units[i].unit);
 }
 
-static void put_json(struct output *o, const char *type, const struct trial *t, const char *number, uint64_t value)
+static void put_json(struct output *o, const char *type, const struct trial *t, const char *time, const char *key)
 {
-	text_printf(&o->text, "{\"type\": \"%s\", \"data\": {", type);
+	text_printf(&o->text, "{\"type\": \"%s_result\", \"data\": {", type);
 	json_string(&o->text, t->name, strlen(t->name));
-	text_printf(&o->text, ": {\"%s\": %u, \"%s\": ", number[0] == 'i' ? "average" : "duration", t->duration, number);
-	if (number[0] == 'i')
-		text_u64(&o->text, value);
-	else
-		text_printf(&o->text, "%s, \"output\": ", value ? "true" : "false");
-	if (number[0] != 'i')
-		json_string(&o->text, t->printed ? t->printed : "", t->length);
-	text_str(&o->text, "}}}\n");
+	text_printf(&o->text, ": {\"%s\": %u, \"%s\": ", time, t->duration, key);
 }
 
 static void put_test(struct output *o, const struct trial *t, bool passed)
 {
 	if (o->json) {
-		put_json(o, "test_result", t, "passed", passed);
+		put_json(o, "test", t, "duration", "passed");
+		text_printf(&o->text, "%s, \"output\": ", passed ? "true" : "false");
+		json_string(&o->text, t->printed ? t->printed : "", t->length);
+		text_str(&o->text, "}}}\n");
 		return;
 	}
 	text_printf(&o->text, GREEN "[ RUN      ]" RESET " %s\n", t->name);
@@ -208,7 +204,8 @@ static void put_bench(struct output *o, const struct trial *t, uint32_t repeat, 
 	char number[24];
 
 	if (o->json) {
-		put_json(o, "benchmark_result", t, "iters", repeat);
+		put_json(o, "benchmark", t, "average", "iters");
+		text_printf(&o->text, "%u}}}\n", repeat);
 		return;
 	}
 	str_printf(number, sizeof(number), "%u", t->duration);

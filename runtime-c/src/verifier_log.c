@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rights.h"
 #include "util.h"
 
 #define TAIL_LINES 6
@@ -71,7 +72,8 @@ uint32_t verifier_log_poison(const char *log)
 	return helper >= POISON && helper < POISON + 0x10000 ? (uint32_t)(helper - POISON) : BTAOT_NONE;
 }
 
-void verifier_log_report(struct env *env, const struct btaot_program *program, const char *name, const char *log, int error)
+void verifier_log_report(struct env *env, const struct btaot_program *program, const char *name, const char *log, int error,
+			 uint16_t kind)
 {
 	const char *script = payload_str(&env->payload, env->payload.header->script);
 	uint32_t line = script_line(env, program, last_insn(log));
@@ -80,7 +82,7 @@ void verifier_log_report(struct env *env, const struct btaot_program *program, c
 
 	if (!*log) {
 		err("%s:%u: cannot load the program of %s: %s%s", script, line, name, strerror(-error),
-		    error == -EPERM ? " (it needs root, or CAP_BPF and CAP_PERFMON)" : "");
+		    error == -EPERM ? rights_explain(kind) : "");
 		return;
 	}
 	err("%s:%u: the kernel refuses the program of %s: %s%s", script, line, name, strerror(-error),

@@ -13,9 +13,12 @@ took too long.  125: the guest died twice, or never reached the command.
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from .guests import ARCHES, GUESTS, Guest
 from .images import kernel_directory, prepare_images
@@ -128,7 +131,18 @@ def _fetch(options: argparse.Namespace) -> int:
     return status
 
 
+def _use_environment() -> None:
+    """Go on with the Python that scripts/setup prepared, if this one cannot compile scripts."""
+    python = Path(__file__).resolve().parents[2] / ".venv" / "bin" / "python"
+    if importlib.util.find_spec("llvmlite"):
+        return
+    if not python.exists() or Path(sys.prefix) == python.parents[1]:
+        raise VmError("the compiler's packages are not installed: run scripts/setup")
+    os.execv(python, [str(python), *sys.argv])
+
+
 def _matrix(options: argparse.Namespace) -> int:
+    _use_environment()
     from .matrix import format_matrix, problems, run_matrix, write_matrix
     from .probe_cells import CELLS, KERNELS
 
