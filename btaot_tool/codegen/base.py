@@ -13,7 +13,7 @@ from ..sema.types import Bool, Int, Type, integer_sign
 from ..symbols import Symbol, feature, map_fd, map_value
 from ..syntax import tree
 from .debug import DebugInfo
-from .llvm import I8, I16, I32, I64, PTR, const, ir
+from .llvm import I8, I16, I32, I64, PTR, const, ir, volatile_load
 from .module import ModuleGen, template_section
 from .values import Memory
 
@@ -235,6 +235,12 @@ class FunctionBase:
     def unknown_zero(self) -> Any:
         """Return 0 in a way that neither LLVM nor the verifier knows: from a word of the globals map."""
         return self.b.load(self.global_word(ZERO), typ=I64, align=8)
+
+    def opaque(self, value: Any) -> Any:
+        """Return a 64-bit value that LLVM knows nothing of; the verifier follows it through its stack slot."""
+        cell = self.cell()
+        self.b.store(value, cell)
+        return volatile_load(self.b, cell)
 
     def count_loss(self, offset: int) -> None:
         """Add one to a counter of the globals map."""

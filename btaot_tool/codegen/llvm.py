@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import llvmlite
 
@@ -24,6 +25,23 @@ CPU = "v3"
 def const(value: int) -> ir.Constant:
     """Return a 64-bit constant; negative numbers wrap."""
     return ir.Constant(I64, value & 0xFFFFFFFFFFFFFFFF)
+
+
+class _VolatileLoad(ir.LoadInstr):  # type: ignore[misc]  # llvmlite has no types
+    """A load that LLVM must not look through; llvmlite has no word for it."""
+
+    def descr(self, buf: list[str]) -> None:
+        """Append the text of the instruction."""
+        text: list[str] = []
+        super().descr(text)
+        buf.append("".join(text).replace("load ", "load volatile ", 1))
+
+
+def volatile_load(builder: ir.IRBuilder, ptr: Any) -> Any:
+    """Load 64 bits from a stack slot, hidden from the optimiser."""
+    load = _VolatileLoad(builder.block, ptr, "", typ=I64)
+    builder._insert(load)
+    return load
 
 
 @cache

@@ -144,10 +144,12 @@ def _hist_index(g: Gen, number: Any, bits: int) -> Any:
 
 
 def _bump(g: Gen, ptr: Any, index: Any, buckets: int, atomic: bool) -> None:
-    # LLVM may know that the index is small enough and drop the bound, which the verifier of 5.10 needs.
-    index = g.b.or_(index, g.unknown_zero())
-    bounded = g.b.select(g.b.icmp_unsigned("<", index, const(buckets)), index, const(buckets - 1))
-    _add(g, g.offset(ptr, g.b.shl(bounded, const(3))), const(1), atomic)
+    # LLVM may know that the index is small enough and drop the bound, which the verifier of 5.10 needs, or bound the
+    # index before it is scaled: so the bytes are bounded, and nothing is known of them.
+    offset = g.opaque(g.b.shl(index, const(3)))
+    limit = const(8 * (buckets - 1))
+    bounded = g.b.select(g.b.icmp_unsigned("<", offset, limit), offset, limit)
+    _add(g, g.offset(ptr, bounded), const(1), atomic)
 
 
 def _emit_hist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
