@@ -16,6 +16,8 @@
 #include "rights.h"
 #include "util.h"
 
+#define OLD_KEY_MAX 512 /* MAX_BPF_STACK: the limit of keys before 5.16 */
+
 #define RINGBUF_FLOOR_KB 256u
 #define RINGBUF_CEILING_KB 16544u
 
@@ -114,6 +116,36 @@ static uint32_t map_entries(const struct env *env, const struct btaot_map *m)
 	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
+/* Whether a key may lose its tail: it ends in a string, and all that stands before it fits. */
+static bool key_ends_in_string(const struct env *env, const struct btaot_map *m)
+{
+	const struct payload *p = &env->payload;
+	const struct btaot_type *t = m->key_type == BTAOT_NONE ? NULL : &p->types[m->key_type];
+	const struct btaot_field *last;
+
+	if (t && t->kind == BTAOT_TYPE_KIND_TUPLE && t->count) {
+		last = &p->fields[t->first + t->count - 1];
+		t = last->offset < OLD_KEY_MAX / 2 ? &p->types[last->type] : NULL;
+	}
+	return t && t->kind == BTAOT_TYPE_KIND_STRING;
+}
+
+/* Before 5.16 a key has at most 512 bytes: take the head of longer ones where that only shortens a string.  Programs and
+ * this runtime go on with whole keys; the kernel looks at no more than the map's size. */
+static int map_create_short_keys(struct env *env, const struct btaot_map *m, struct map_spec *spec)
+{
+	int fd;
+
+	if (spec->key_size <= OLD_KEY_MAX || !key_ends_in_string(env, m))
+		return -E2BIG;
+	spec->key_size = OLD_KEY_MAX;
+	fd = bpf_map_new(spec);
+	if (fd >= 0)
+		warn("Strings in keys of %s are cut: the keys of this kernel's maps have at most %u bytes", spec->name,
+		     OLD_KEY_MAX);
+	return fd;
+}
+
 static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 {
 	const struct btaot_map *m = &env->payload.maps[index];
@@ -134,7 +166,12 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 		spec.flags = *no_prealloc ? spec.flags | SYS_F_NO_PREALLOC : spec.flags & ~(uint32_t)SYS_F_NO_PREALLOC;
 	}
 	fd = bpf_map_new(&spec);
-	if (fd == -EPERM)
+	if (fd == -E2BIG)
+		fd = map_create_short_keys(env, m, &spec);
+	if (fd == -E2BIG && spec.key_size > OLD_KEY_MAX)
+		err("The keys of %s have %u bytes, those of this kernel's maps at most %u; set max_strlen in the script to "
+		    "less, or give str() a length", name, spec.key_size, OLD_KEY_MAX);
+	else if (fd == -EPERM)
 		err("Cannot create the map %s: %s%s; on kernels before 5.11 it may need a higher "
 		    "`ulimit -l`, too", name, strerror(-fd), rights_explain(RIGHTS_MAPS));
 	else if (fd < 0)
