@@ -57,7 +57,7 @@ def _kernel(options: Options, diags: Diagnostics) -> Kernel:
         if options.kernel:
             return merge([load_pack(name) for name in options.kernel])
         others = [name for name in TARGETS if name != options.target.name]
-        return merge([default_pack(name) for name in (options.target.name, *others)])
+        return default_pack(options.target.name, *others)
     except PackError as error:
         raise diags.fatal(None, str(error), code="kernel-pack") from None
 

@@ -28,7 +28,7 @@ def run_list(args: argparse.Namespace) -> int:
     from ..kernel.pack import MANIFEST, shipped_packs
     from ..kernel.packfile import read_identity
 
-    defaults = set(json.loads(MANIFEST.read_text())["default"].values())
+    defaults = {name for names in json.loads(MANIFEST.read_text())["default"].values() for name in names}
     packs = [(name, read_identity(path)[0]) for name, path in shipped_packs().items()]
     if args.json:
         rows = [

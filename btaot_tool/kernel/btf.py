@@ -40,11 +40,15 @@ class _Header:
 
 @dataclass(slots=True)
 class BtfFile:
-    """Types as words of this machine; ``at`` has each type's first word, index 0 being ``void``."""
+    """Types as words of this machine; ``at`` has each type's first word, index 0 being ``void``.
+
+    Types from ``base`` on are of modules; their strings follow the base's in ``strings``.
+    """
 
     words: array[int]
     at: array[int]
     strings: bytes
+    base: int = 0
 
     def kind(self, type_id: int) -> int:
         """Return the BTF kind; 0 for void."""
@@ -54,6 +58,11 @@ class BtfFile:
         """Return the name; empty for unnamed types."""
         offset = self.words[self.at[type_id]]
         return self.strings[offset : self.strings.index(0, offset)]
+
+
+def words_per_item(kind: int) -> int:
+    """Return how many words a member, value or parameter takes; 0 for types that have none."""
+    return _PER_ITEM.get(kind, 0)
 
 
 def read_btf(data: bytes, modules: Sequence[bytes] = ()) -> Columns:
@@ -68,9 +77,9 @@ def parse_btf(data: bytes, modules: Sequence[bytes] = ()) -> BtfFile:
     header = _read_header(data)
     base = BtfFile(array("I"), array("I", [0]), header.strings)
     _append(base, header, 0, 0)
-    base_types, base_strings = len(base.at), len(header.strings)
+    base.base, base_strings = len(base.at), len(header.strings)
     for module in modules:
-        _append(base, _read_header(module), base_types, base_strings)
+        _append(base, _read_header(module), base.base, base_strings)
     return base
 
 

@@ -8,10 +8,11 @@ used definition first); strings occur once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from . import btf
 from .btf import BtfFile
+from .btf_modules import ModuleTypes
 from .columns import ENUM_SIGNED, FWD_UNION, GROUPS, STRUCT_UNION, Columns, column_names
 
 _GROUP_OF = {
@@ -50,7 +51,10 @@ class _Tidy:
     def _assign_groups(self) -> None:
         groups = [self.groups.get(_GROUP_OF.get(kind, "")) for kind in range(32)]
         words, at = self.words, self.file.at
+        dropped = self._merge_modules()
         for type_id, kind in enumerate(self.kinds):
+            if type_id in dropped:
+                continue
             if kind in _QUALIFIERS:
                 self.stands_for[type_id] = words[at[type_id] + 2]
             elif (group := groups[kind]) is not None:
@@ -60,6 +64,14 @@ class _Tidy:
             # Unnamed ones last; sorting is stable.
             self.groups[name].sort(key=lambda t: (not names[t], names[t]))
         self.names = names
+
+    def _merge_modules(self) -> Container[int]:
+        """Let types of modules stand for those that repeat them; return which do not count any more."""
+        if self.file.base == len(self.file.at):
+            return ()
+        modules = ModuleTypes(self.file, self.kinds)
+        self.stands_for.update(modules.stands_for)
+        return set(range(self.file.base, len(self.file.at))) - modules.kept
 
     def _resolve_forwards(self) -> None:
         """Let a forward declaration stand for the first definition of its name."""

@@ -54,7 +54,7 @@ def _capture(base: bytes, modules: dict[str, bytes]) -> PackData:
     system = platform.uname()
     arch = host_target().name
     try:
-        constants = default_pack(arch).data.constants
+        constants = default_pack(arch).constants()
     except PackError:
         constants = b""
     identity = PackIdentity(f"host-{system.release}", arch, f"{system.release} {system.version}")

@@ -47,14 +47,14 @@ class TypeImage:
     def struct(self, name: str) -> CStruct | None:
         """Return the struct or union ("struct x", "union x")."""
         if name not in self._structs:
-            place = self._place("struct", name)
+            place = self.place("struct", name)
             self._structs[name] = None if place is None else self._build_struct(name, place)
         return self._structs[name]
 
     def enum(self, name: str) -> CEnum | None:
         """Return the enum ("enum x")."""
         if name not in self._enums:
-            place = self._place("enum", name)
+            place = self.place("enum", name)
             self._enums[name] = None if place is None else self._build_enum(name, place)
         return self._enums[name]
 
@@ -234,7 +234,7 @@ class TypeImage:
                 places.append(place)
         return places
 
-    def _place(self, group: str, name: str) -> int | None:
+    def place(self, group: str, name: str) -> int | None:
         """Find a struct, union or enum by the name that a reference has."""
         word, _, tag = name.partition(" ")
         if word not in (("enum",) if group == "enum" else ("struct", "union")):

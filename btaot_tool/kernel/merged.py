@@ -25,6 +25,7 @@ from .types import (
     CType,
     Member,
     Tracepoint,
+    TypeTable,
     strip_typedefs,
 )
 
@@ -36,6 +37,7 @@ class MergedKernel:
 
     def __init__(self, packs: Sequence[PackKernel]) -> None:
         self._packs = [pack.with_mark(f" @{number}") if number else pack for number, pack in enumerate(packs)]
+        self.packs = tuple(packs)
         self._structs: dict[str, CStruct | None] = {}
         self._conflicts: dict[str, None] = {}
 
@@ -92,6 +94,10 @@ class MergedKernel:
                 found[category] = found.get(category, frozenset()) | names
         return found
 
+    def constants(self) -> bytes:
+        """Return all constants as ``NAME=value`` lines; the first of a name counts."""
+        return b"".join(pack.constants() for pack in self._packs)
+
     def identity(self) -> str:
         """Return names and digests of all packs."""
         return " + ".join(pack.identity() for pack in self._packs)
@@ -113,9 +119,9 @@ class MergedKernel:
             return None
         first_pack, merged = found[0]
         for pack, other in found[1:]:
-            known = {member.name: member for member in _named_members(first_pack, merged)}
+            known = {member.name: member for member in named_members(first_pack, merged)}
             extra = []
-            for member in _named_members(pack, other):
+            for member in named_members(pack, other):
                 if member.name not in known:
                     extra.append(member)
                 elif _kind(known[member.name].type) != _kind(member.type):
@@ -131,14 +137,14 @@ class MergedKernel:
         self._conflicts[message] = None
 
 
-def _named_members(pack: PackKernel, struct: CStruct) -> Iterator[Member]:
+def named_members(table: TypeTable, struct: CStruct) -> Iterator[Member]:
     """Yield the members, those of unnamed structs and unions inside in their place."""
     for member in struct.members:
         inner = strip_typedefs(member.type)
         if member.name:
             yield member
-        elif isinstance(inner, CRef) and (definition := pack.struct(inner.name)) is not None:
-            for nested in _named_members(pack, definition):
+        elif isinstance(inner, CRef) and (definition := table.struct(inner.name)) is not None:
+            for nested in named_members(table, definition):
                 yield replace(nested, bit_offset=member.bit_offset + nested.bit_offset)
 
 

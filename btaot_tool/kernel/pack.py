@@ -1,21 +1,25 @@
 """Kernel packs: what the compiler knows of a kernel, from one file.
 
 ``load_pack`` takes the name of a shipped pack (``linux-6.12-x86_64``), the path of a pack file, or ``host``.
-``default_pack`` gives the one that the tree ships for a target.  A pack never makes field offsets part of an
+``default_pack`` gives those that the tree ships for a target, merged.  A pack never makes field offsets part of an
 executable: it tells which types, tracepoints and constants exist.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .formats import decode_tracepoint
 from .image import TypeImage
 from .packfile import SUFFIX, PackData, PackError, PackIdentity, read_pack
-from .types import CEnum, CFunc, CStruct, CType, Kernel, Tracepoint
+from .types import CEnum, CFunc, CStruct, CType, Tracepoint
+
+if TYPE_CHECKING:
+    from .merged import MergedKernel
 
 PACKS = Path(__file__).parent / "packs"
 MANIFEST = PACKS / "MANIFEST.json"
@@ -87,6 +91,10 @@ class PackKernel:
             self._tracepoints = {category: frozenset(names) for category, names in found.items()}
         return self._tracepoints
 
+    def constants(self) -> bytes:
+        """Return all constants as ``NAME=value`` lines; the first of a name counts."""
+        return self.data.constants
+
     def identity(self) -> str:
         """Return name and digest."""
         return f"{self.data.identity.name} {self.data.digest}"
@@ -119,27 +127,35 @@ def pack_path(name: str) -> Path:
     )
 
 
-def default_pack_name(target: str) -> str:
-    """Return the name of the pack that the tree ships for a target."""
+def default_pack_names(target: str) -> list[str]:
+    """Return the names of the packs that the tree ships for a target, the most important one first."""
     manifest = json.loads(MANIFEST.read_text())
     try:
-        return str(manifest["default"][target])
+        return list(manifest["default"][target])
     except KeyError:
         raise PackError(f"no kernel pack is shipped for {target}; give one with kernel=FILE") from None
 
 
-def default_pack(target: str) -> PackKernel:
-    """Return the kernel that programs for a target are compiled against if nothing else is said."""
-    return load_pack(default_pack_name(target))
+def default_pack(target: str, *others: str) -> PackKernel | MergedKernel:
+    """Return the kernel that programs for a target are compiled against if nothing else is said.
+
+    ``others`` are targets whose packs are asked for what those of the first do not know.
+    """
+    names = dict.fromkeys(name for arch in (target, *others) for name in default_pack_names(arch))
+    return merge([_load_file(pack_path(name)) for name in names])
 
 
-def load_pack(name: str | Path) -> PackKernel:
+def load_pack(name: str | Path) -> PackKernel | MergedKernel:
     """Return the kernel of a pack that is given by name or path, or of this host ("host")."""
     if name == HOST:
         from .capture import load_host
 
         return load_host()
-    path = pack_path(str(name))
+    pack = _load_file(pack_path(str(name)))
+    return merge([pack, *(_load_file(pack_path(below)) for below in pack.source.over)])
+
+
+def _load_file(path: Path) -> PackKernel:
     try:
         status = path.stat()
     except OSError as error:
@@ -147,13 +163,17 @@ def load_pack(name: str | Path) -> PackKernel:
     return _load(path.absolute(), status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _load(path: Path, _mtime: int, _size: int) -> PackKernel:
     return PackKernel(read_pack(path))
 
 
-def merge(packs: list[PackKernel]) -> Kernel:
-    """Return one kernel of several packs: the first that knows something wins."""
+def merge(kernels: Sequence[PackKernel | MergedKernel]) -> PackKernel | MergedKernel:
+    """Return one kernel of several: the first that knows something wins."""
     from .merged import MergedKernel
 
-    return packs[0] if len(packs) == 1 else MergedKernel(packs)
+    packs: dict[str, PackKernel] = {}
+    for kernel in kernels:
+        for pack in kernel.packs if isinstance(kernel, MergedKernel) else [kernel]:
+            packs.setdefault(pack.identity(), pack)
+    return next(iter(packs.values())) if len(packs) == 1 else MergedKernel(list(packs.values()))

@@ -20,7 +20,7 @@ import sys
 import tempfile
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,28 @@ class PackError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class PackSource:
+    """A Debian package that facts were taken from, and the sha256 of its file."""
+
+    package: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class PackIdentity:
-    """Where a pack's facts come from; empty strings where that is not known."""
+    """Where a pack's facts come from; empty where that is not known.
+
+    ``over`` names the packs that this one lies over: it holds only what these do not know.
+    """
 
     name: str
     arch: str
     uname: str = ""
     package: str = ""
     version: str = ""
+    sources: tuple[PackSource, ...] = ()
+    over: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,7 +89,8 @@ def write_pack(path: Path, data: PackData, *, fast: bool = False) -> PackData:
     identity = data.identity
     header = {
         "name": identity.name, "arch": identity.arch, "uname": identity.uname, "package": identity.package,
-        "version": identity.version, "sha256": digest, "sections": sections,
+        "version": identity.version, "sources": [astuple(source) for source in identity.sources],
+        "over": identity.over, "sha256": digest, "sections": sections,
     }  # fmt: skip
     text = json.dumps(header, separators=(",", ":")).encode()
     packed = lzma.compress(stream, check=lzma.CHECK_CRC32, preset=0 if fast else 9 | lzma.PRESET_EXTREME)
@@ -117,7 +132,11 @@ def image_path(digest: str) -> Path | None:
 
 
 def _identity(header: dict[str, Any]) -> PackIdentity:
-    return PackIdentity(header["name"], header["arch"], header["uname"], header["package"], header["version"])
+    return PackIdentity(
+        *(header["name"], header["arch"], header["uname"], header["package"], header["version"]),
+        sources=tuple(PackSource(*source) for source in header.get("sources", ())),
+        over=tuple(header.get("over", ())),
+    )
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..flags import FlagError, parse_flags
-from ..kernel.pack import HOST, default_pack_name, pack_path
+from ..kernel.pack import HOST, pack_path, shipped_packs
 from ..kernel.packfile import PackError
 from ..options import Options
 from ..stub import Toolchain, find_toolchain, stub_key
@@ -121,11 +121,12 @@ def _pack_identity(name: str, target: Target) -> str:
     if name == HOST:
         return f"{platform.release()} {platform.version()}"
     try:
-        path = pack_path(name or default_pack_name(target.name))
-        status = path.stat()
+        # Packs may lie over other ones, and the default takes those of all targets: what is shipped counts as a whole.
+        paths = [*([pack_path(name)] if name else []), *shipped_packs().values()]
+        stats = [(path, path.stat()) for path in paths]
     except (PackError, OSError):
         return f"missing {name}"  # the compiler has the words for it
-    return _file_digest(path, status.st_mtime_ns, status.st_size)
+    return _digest([_file_digest(path, status.st_mtime_ns, status.st_size) for path, status in stats])
 
 
 @functools.cache

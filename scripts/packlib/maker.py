@@ -1,93 +1,89 @@
-"""Makes a kernel pack from a Debian kernel package."""
+"""Makes kernel packs from Debian's kernel packages."""
 
 from __future__ import annotations
 
-import base64
-import gzip
-import re
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vmlib.images import find_kernel_package, get_kernel, kernel_package_name
-from vmlib.machine import Request, run_guest
-from vmlib.packages import VmError, cache_root, log
+from vmlib.packages import log
 
 from btaot_tool.kernel.btf import read_btf
-from btaot_tool.kernel.formats import encode_tracepoints, parse_field
+from btaot_tool.kernel.formats import encode_tracepoints
+from btaot_tool.kernel.image import TypeImage
+from btaot_tool.kernel.merged import MergedKernel
+from btaot_tool.kernel.pack import PackKernel
 from btaot_tool.kernel.packfile import PackData, PackIdentity, write_pack
-from btaot_tool.kernel.types import Tracepoint, TracepointField
-from btaot_tool.targets import TARGETS, Target
+from btaot_tool.kernel.types import Tracepoint
+from btaot_tool.targets import TARGETS
 
-from .constants import kernel_flags, list_headers, read_constants
+from .constants import HeaderError, kernel_flags, list_headers, read_constants
+from .delta import subtract
+from .derive import derive_tracepoints
+from .guest import GuestFacts, ask_guest
 from .image import extract_btf
+from .modules import Module, load_order, read_modules
+from .source import KernelTree, get_tree
 
-# All field lines with their files: one process, compressed, because the console is slow.
-_LIST_FORMATS = """
-cd /sys/kernel/tracing/events
-find . -name format | xargs grep -H field: | gzip -9 | base64 -w 0
-echo
-uname -r
-"""
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What a pack lies over: the names of the packs, and these merged.
+
+    ``differing``: the pack also holds what it disagrees about with these, because it is asked first.
+    """
+
+    names: tuple[str, ...]
+    kernel: PackKernel | MergedKernel
+    differing: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A pack that was written, and how much it knows."""
+    """A pack that was written; modules that the guest refused to load, and tracepoints that were derived for them."""
 
     data: PackData
-    tracepoints: int
-    constants: int
+    refused: Sequence[str]
+    derived: Sequence[str]
 
 
-def make_pack(arch: str, kernel: str, output: Path) -> Made:
-    """Make the pack of one of the kernels that ``scripts/vm`` knows."""
-    target = TARGETS[arch]
+def make_pack(arch: str, kernel: str, output: Path, layer: Layer | None = None) -> Made:
+    """Make the pack of one of the kernels that ``scripts/vm`` knows, whole or as far as other packs lack it."""
+    tree = get_tree(arch, kernel)
     log(f"types of {arch} {kernel}")
-    columns = read_btf(extract_btf(get_kernel(arch, kernel).read_bytes()))
+    modules = read_modules(tree.modules())
+    base = extract_btf(tree.image.read_bytes())
+    columns = read_btf(base, [m.btf for m in modules if m.btf and m.described])
     log("tracepoints, from a booted guest")
-    tracepoints, uname = read_tracepoints(arch, kernel)
-    package, _, version = kernel_package_name(arch, kernel).partition("_")
+    facts = ask_guest(arch, kernel, tree.image, load_order({module.name: module for module in modules}))
+    derived = _derive(base, modules, facts)
     log("constants, from the header packages")
-    constants = read_header_constants(arch, kernel, target)
-    text = "".join(f"{name}={value}\n" for name, value in sorted(constants.items()))
+    constants = _constants(tree, arch)
+    first = tree.sources[0]
     name = output.name.partition(".btpack")[0]
-    identity = PackIdentity(name, target.name, uname, package, version)
-    data = PackData(identity, columns, encode_tracepoints(tracepoints).encode(), text.encode())
-    return Made(write_pack(output, data), len(tracepoints), len(constants))
+    identity = PackIdentity(name, arch, facts.uname, first.package, first.version, tree.sources)
+    tracepoints = encode_tracepoints([*facts.tracepoints, *derived]).encode()
+    data = PackData(identity, columns, tracepoints, constants)
+    if layer is not None:
+        data = subtract(data, layer.kernel, differing=layer.differing)
+        data.identity = replace(identity, over=layer.names)
+    return Made(write_pack(output, data), facts.refused, [f"{t.category}:{t.name}" for t in derived])
 
 
-def read_tracepoints(arch: str, kernel: str) -> tuple[list[Tracepoint], str]:
-    """Return the formats of all tracepoints of a booted guest, and its ``uname -r``."""
-    outcome = run_guest(Request(arch, kernel, _LIST_FORMATS))
-    if outcome.status:
-        raise VmError(f"the guest {arch} {kernel} failed with status {outcome.status}: {outcome.messages}")
-    listing, uname = outcome.output.split()[-2:]
-    return parse_listing(gzip.decompress(base64.b64decode(listing)).decode()), uname.decode()
+def _derive(base: bytes, modules: Sequence[Module], facts: GuestFacts) -> list[Tracepoint]:
+    """Return the tracepoints of modules that cannot be loaded, from their files."""
+    known = {(tracepoint.category, tracepoint.name) for tracepoint in facts.tracepoints}
+    refused = [module for module in modules if module.name in facts.refused and module.has_tracepoints]
+    types = TypeImage(read_btf(base, [module.btf for module in refused if module.btf]))
+    found = [tracepoint for module in refused for tracepoint in derive_tracepoints(module.data, types)]
+    return [tracepoint for tracepoint in found if (tracepoint.category, tracepoint.name) not in known]
 
 
-def parse_listing(text: str) -> list[Tracepoint]:
-    """Parse lines of ``./category/name/format:<field line>``."""
-    found: dict[tuple[str, str], list[TracepointField]] = {}
-    for line in text.splitlines():
-        match = re.match(r"\./([^/]+)/([^/]+)/format:(.*)", line)
-        if match is None:
-            continue
-        fields = found.setdefault((match[1], match[2]), [])
-        field = parse_field(match[3])
-        if field is not None and not field.name.startswith("common_"):
-            fields.append(field)
-    return [Tracepoint(category, name, tuple(fields)) for (category, name), fields in sorted(found.items())]
-
-
-def read_header_constants(arch: str, kernel: str, target: Target) -> dict[str, int]:
-    """Return the constants of the headers that belong to a kernel package."""
-    archive, _ = find_kernel_package(arch, kernel)
-    image = kernel_package_name(arch, kernel).partition("_")[0]
-    flavoured = re.sub(r"^linux-(image|binary)-", "linux-headers-", image)
-    common = re.sub(r"(-cloud)?-[a-z0-9]+$", "-common", flavoured)
-    with tempfile.TemporaryDirectory(dir=cache_root()) as name:
-        archive.unpack([common, flavoured], Path(name))
-        sources = Path(name, "usr", "src")
-        flags = kernel_flags(sources / common, sources / flavoured, target)
-        return read_constants(list_headers(sources / common / "include"), flags)
+def _constants(tree: KernelTree, arch: str) -> bytes:
+    common, flavour = tree.headers()
+    flags = kernel_flags(common, flavour, TARGETS[arch])
+    try:
+        constants = read_constants(list_headers(common / "include"), flags)
+    except HeaderError as error:
+        raise HeaderError(f"{common.name}: {error}") from None
+    return "".join(f"{name}={value}\n" for name, value in sorted(constants.items())).encode()

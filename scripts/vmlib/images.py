@@ -28,10 +28,10 @@ class Images:
     qemu: tuple[str, ...]
 
 
-def prepare_images(arch: str, kernel: str) -> Images:
-    """Return what a guest needs; fetch what is missing."""
+def prepare_images(arch: str, kernel: str, image: Path | None = None) -> Images:
+    """Return what a guest needs, with another kernel image if one is given; fetch what is missing."""
     with _lock():
-        return Images(get_kernel(arch, kernel), get_busybox(arch, kernel), get_qemu(arch))
+        return Images(image or get_kernel(arch, kernel), get_busybox(arch, kernel), get_qemu(arch))
 
 
 def kernel_directory(arch: str, kernel: str) -> Path:

@@ -25,7 +25,10 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to boot and run; ``files`` are sources by their place in the guest; sizes are in MB."""
+    """What to boot and run; ``files`` are sources by their place in the guest; sizes are in MB.
+
+    ``image`` is another kernel image than the one that belongs to ``kernel``.
+    """
 
     arch: str
     kernel: str
@@ -39,6 +42,7 @@ class Request:
     append: str = ""
     qemu_arguments: tuple[str, ...] = ()
     verbose: bool = False
+    image: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def run_guest(request: Request, sink: Callable[[bytes], None] | None = None) -> 
 
     ``sink`` is given the command's output as it comes.
     """
-    images = prepare_images(request.arch, request.kernel)
+    images = prepare_images(request.arch, request.kernel, request.image)
     outcome = _boot(request, images, sink)
     if outcome.status == DIED:
         log(f"the guest {request.arch} {request.kernel} died after {outcome.seconds:.1f} s; trying once more")

@@ -6,6 +6,7 @@ out, and the package is forgotten.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _INDEX_AGE = 86400.0
@@ -56,6 +58,14 @@ def find_mirror() -> str:
     raise VmError(
         "no Debian archive is known here: run 'apt-get update' first, or set BTAOT_VM_MIRROR to a Debian mirror"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """The file of a package that was unpacked, and its sha256."""
+
+    name: str
+    digest: str
 
 
 class Archive:
@@ -112,11 +122,14 @@ class Archive:
             with (destination / "packages").open("a") as notes:
                 notes.write(file.name + "\n")
 
-    def unpack(self, packages: Sequence[str], destination: Path) -> None:
-        """Unpack packages whole."""
+    def unpack(self, packages: Sequence[str], destination: Path) -> list[Unpacked]:
+        """Unpack packages whole; return their files."""
+        unpacked = []
         with tempfile.TemporaryDirectory(dir=cache_root()) as name:
             for file in self.download(packages, Path(name)):
                 subprocess.run(["dpkg-deb", "-x", file, destination], check=True)
+                unpacked.append(Unpacked(file.name, hashlib.sha256(file.read_bytes()).hexdigest()))
+        return unpacked
 
     def _options(self) -> list[str]:
         state, deb = self._state, self.deb
