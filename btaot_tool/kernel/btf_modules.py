@@ -1,8 +1,9 @@
 """What modules add to the kernel's types: each name once, each unnamed type once, and nothing that no name needs.
 
 The BTF of a module repeats all types that the base lacks, so that two hundred drivers hold two hundred copies of
-``struct drm_device``.  Here the first definition of a name stands for all others (the base's before the modules', in
-the order in which these are given); unnamed types are the same if they are built of the same parts.
+``struct drm_device``.  Here the first definition of a name stands for all that look the same (the base's before the
+modules', in the order in which these are given); another struct or enum of the same name is kept behind it.  Unnamed
+types are the same if they are built of the same parts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .btf import BtfFile
 _TAGGED = {btf.STRUCT: "struct", btf.UNION: "union", btf.ENUM: "enum", btf.ENUM64: "enum"}
 _OTHER_NAMED = {btf.TYPEDEF: "typedef", btf.FUNC: "func", btf.INT: "int", btf.FLOAT: "float"}
 _CLASS = _TAGGED | _OTHER_NAMED
+_TAGS = frozenset(_TAGGED.values())
 _QUALIFIERS = frozenset({btf.VOLATILE, btf.CONST, btf.RESTRICT})
 _TARGETS = frozenset({btf.PTR, btf.TYPEDEF, btf.FUNC, btf.TYPE_TAG, *_QUALIFIERS})
 
@@ -29,6 +31,7 @@ class ModuleTypes:
         self._file = file
         self._kinds = kinds
         self._first: dict[tuple[str, bytes], int] = {}
+        self._looks: dict[tuple[object, ...], int] = {}
         self._parts: dict[tuple[object, ...], int] = {}
         self._same: dict[int, int] = {}
         self.kept: set[int] = set()
@@ -53,6 +56,8 @@ class ModuleTypes:
             cls = _CLASS.get(self._kinds[type_id])
             if cls is not None and (name := self._file.name(type_id)):
                 self._first.setdefault((cls, name), type_id)
+                if cls in _TAGS:
+                    self._looks.setdefault(self._look(type_id), type_id)
 
     def _find(self, type_id: int) -> int:
         kind = self._kinds[type_id]
@@ -62,9 +67,19 @@ class ModuleTypes:
         if kind == btf.FWD:
             cls = "union" if self._word(type_id, 1) >> 31 else "struct"
             return self._first.get((cls, name)) or self._parts.setdefault(("fwd", cls, name), type_id)
+        if name and kind in _TAGGED:
+            return self._looks[self._look(type_id)]
         if name and kind in _CLASS:
             return self._first[_CLASS[kind], name]
         return self._parts.setdefault(self._key(type_id), type_id)
+
+    def _look(self, type_id: int) -> tuple[object, ...]:
+        """Return what tells a struct or enum from another one of its name: its items, but not their types."""
+        at, kind = self._file.at[type_id], self._kinds[type_id]
+        items = self._items(type_id)
+        names = tuple(self._text(item[0]) for item in items)
+        rest = tuple(tuple(item[1:]) if kind in (btf.ENUM, btf.ENUM64) else item[2] for item in items)
+        return kind, self._file.name(type_id), self._file.words[at + 2], names, rest
 
     def _key(self, type_id: int) -> tuple[object, ...]:
         """Return what an unnamed type is built of."""

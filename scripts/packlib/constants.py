@@ -144,7 +144,7 @@ _SKIPPED_UAPI = re.compile(
 # Include guards, configuration, and families of registers and device numbers.
 _SKIPPED_NAMES = re.compile(
     r"CONFIG_\w+|\w+_H_*|_[A-Z]\w*|[a-z_].*[a-z].*|__(KERNEL|ASM|ARCH|HAVE|UAPI|LINUX)\w*"
-    r"|(X86_FEATURE|X86_CR\d|ACPI|AE|APIC|APM|MSR|PCI|V4L2|VIDIOC|MDIO|FB|UART|PORT|MEDIA|HID|USB|ID|SYS|SCTLR|ESR|OP"
+    r"|(X86_FEATURE|X86_CR\d|ACPI|AE|APIC|APM|PCI|V4L2|VIDIOC|MDIO|FB|UART|PORT|MEDIA|HID|USB|ID|SYS|SCTLR|ESR|OP"
     r"|MIDR|VERR|H[A-Z]*GT?[A-Z]*R?\d?|HFGx?TR|HCRX|TCR2?|EFI|PSCI|PMU|KVM_REG|KEY|BTN|K)_\w+"
 )
 _DEFINITION = re.compile(r"#define (\w+) \S")

@@ -6,6 +6,7 @@ definition comes from the pack below.  Offsets do not count: they are the host's
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 
@@ -16,6 +17,8 @@ from btaot_tool.kernel.merged import MergedKernel, named_members
 from btaot_tool.kernel.pack import PackKernel
 from btaot_tool.kernel.packfile import PackData
 from btaot_tool.kernel.types import CArray, CFunc, CInt, CPtr, CRef, CStruct, CType, Kernel, Tracepoint, strip_typedefs
+
+_FLAVOUR = re.compile(r"___\d+$")
 
 
 def subtract(data: PackData, known: PackKernel | MergedKernel, *, differing: bool) -> PackData:
@@ -40,7 +43,8 @@ class _Delta:
     def types(self) -> Iterator[int]:
         """Yield the ids of the types that are wanted for their names."""
         for name in self._image.names("struct"):
-            if self._wants_struct(name):
+            # A second definition of a name (of a driver) is not what that name means.
+            if not _FLAVOUR.search(name) and self._wants_struct(name):
                 yield self._id("struct", self._image.place("struct", name))
         for name in self._image.names("typedef"):
             if self._differs(self._image.typedef(name), self._known.typedef(name)):

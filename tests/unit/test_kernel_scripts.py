@@ -15,7 +15,7 @@ if str(_SCRIPTS) not in sys.path:
 
 from packlib.constants import read_constants  # noqa: E402
 from packlib.image import NoBtf, extract_btf  # noqa: E402
-from packlib.maker import parse_listing  # noqa: E402
+from packlib.guest import parse_listing  # noqa: E402
 from vmlib import cli  # noqa: E402
 from vmlib.guests import ARCHES, GUESTS, find_suites  # noqa: E402
 from vmlib.images import Images  # noqa: E402
@@ -112,7 +112,7 @@ def test_dead_guest_is_started_once_more(monkeypatch: pytest.MonkeyPatch, capsys
 
     outcomes = [Outcome(DIED, b"", 1.0, 0.5), Outcome(0, b"fine", 1.0, 0.5)]
     images = Images(Path("k"), Path("b"), ("q",))
-    monkeypatch.setattr(machine, "prepare_images", lambda arch, kernel: images)
+    monkeypatch.setattr(machine, "prepare_images", lambda arch, kernel, image: images)
     monkeypatch.setattr(machine, "_boot", lambda request, images, sink: outcomes.pop(0))
     outcome = machine.run_guest(Request("x86_64", "6.12", "true"))
     assert (outcome.status, outcome.output, outcome.attempts) == (0, b"fine", 2)

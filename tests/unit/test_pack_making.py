@@ -53,15 +53,16 @@ def test_types_of_modules_occur_once() -> None:
     drivers = [_module(base, u32, task, name).section() for name in ("first", "second")]
     columns = read_btf(base.section(), drivers)
     types = TypeImage(columns)
-    assert types.names("struct") == ["struct bus", "struct device", "struct task_struct"]
+    assert types.names("struct") == ["struct bus", "struct device", "struct device___2", "struct task_struct"]
     assert types.functions() == ["first_probe", "second_probe"]
-    # The first definition of a name stands for the other: also in what refers to it.
+    # Another definition of a name stays behind the first one, and what means it refers to it.
     assert _members(types.struct("struct device")) == ["first"]
+    assert _members(types.struct("struct device___2")) == ["second"]
     second = types.function("second_probe")
     assert second is not None
-    assert second.params == (("device", CPtr(CRef("struct device"))), ("bus", CPtr(CRef("struct bus"))))
-    # Pointers to bus, to device and to task_struct, once each.
-    assert len(columns.data["ptr.target"]) == 3
+    assert second.params == (("device", CPtr(CRef("struct device___2"))), ("bus", CPtr(CRef("struct bus"))))
+    # Pointers to bus, to task_struct and to both devices, once each.
+    assert len(columns.data["ptr.target"]) == 4
 
 
 def test_base_wins_over_modules() -> None:
@@ -71,7 +72,7 @@ def test_base_wins_over_modules() -> None:
     split.add(TYPEDEF, "pid_t", u32)
     types = TypeImage(read_btf(base.section(), [split.section()]))
     assert _members(types.struct("struct task_struct")) == ["pid", "flags"]
-    assert types.struct("struct task_struct___2") is None
+    assert _members(types.struct("struct task_struct___2")) == ["other"]
     assert types.typedef("pid_t") is not None
 
 
