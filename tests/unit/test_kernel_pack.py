@@ -98,8 +98,10 @@ def test_modules_and_other_kernels_are_known(kernel: PackKernel | MergedKernel, 
 @pytest.mark.parametrize(
     ("category", "name", "field"),
     [
-        ("kvm", "kvm_exit", "exit_reason"), ("scsi", "scsi_dispatch_cmd_done", "result"), ("xfs", "xfs_file_buffered_read", "dev"),
-        ("nfs", "nfs_writeback_done", "res_count"), ("nfsd", "nfsd_read_done", "len"), ("sunrpc", "rpc_task_begin", "action"),
+        ("kvm", "kvm_exit", "exit_reason"), ("scsi", "scsi_dispatch_cmd_done", "result"),
+        ("xfs", "xfs_file_buffered_read", "dev"),
+        ("nfs", "nfs_writeback_done", "res_count"), ("nfsd", "nfsd_read_done", "len"),
+        ("sunrpc", "rpc_task_begin", "action"),
         ("btrfs", "btrfs_sync_file", "ino"), ("nvme", "nvme_setup_cmd", "cid"), ("i2c", "i2c_write", "addr"),
         ("mac80211", "drv_start", "wiphy_name"), ("rxrpc", "rxrpc_abort", "abort_code"),
     ],

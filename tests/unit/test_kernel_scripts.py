@@ -14,8 +14,8 @@ if str(_SCRIPTS) not in sys.path:
     sys.path.insert(0, str(_SCRIPTS))
 
 from packlib.constants import read_constants  # noqa: E402
-from packlib.image import NoBtf, extract_btf  # noqa: E402
 from packlib.guest import parse_listing  # noqa: E402
+from packlib.image import NoBtf, extract_btf  # noqa: E402
 from vmlib import cli  # noqa: E402
 from vmlib.guests import ARCHES, GUESTS, find_suites  # noqa: E402
 from vmlib.images import Images  # noqa: E402
