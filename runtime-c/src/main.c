@@ -51,6 +51,17 @@ static uint32_t cpus_possible(void)
 	return (uint32_t)strtoul(last, NULL, 10) + 1;
 }
 
+/* Where the caller closed a standard stream, no descriptor of ours may take its number. */
+static void streams_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
+}
+
 /* Messages name the file as the user does. */
 static int self_read(struct env *env, const char *name)
 {
@@ -87,6 +98,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	env.start_boot_ns = now_ns(CLOCK_BOOTTIME);
+	streams_open();
 	if (self_read(&env, argc ? argv[0] : SELF))
 		return 1;
 	ret = options_parse(&env, argc, argv);

@@ -142,7 +142,7 @@ static void signals_release(const sigset_t *set, int fd)
 
 static int stop(struct env *env)
 {
-	int ret;
+	int ret, written;
 
 	globals_set_running(env, false);
 	attach_disable_all(env);
@@ -154,9 +154,12 @@ static int stop(struct env *env)
 	output_end(env);
 	if (env->cfg.print_maps_on_exit)
 		output_maps(env);
-	if (output_flush(env) == -EPIPE)
-		ret = 0;  /* nobody reads any more: not our failure */
-	return ret;
+	written = output_flush(env);
+	if (written == -EPIPE)
+		return 0;  /* nobody reads any more: not our failure */
+	if (written)
+		err("cannot write the output: %s", strerror(-written));
+	return written ? written : ret;
 }
 
 /* Whoever closes last waits for the kernel: the child begins when its parent has let go of everything. */

@@ -327,3 +327,62 @@ def payload_places(binary: bytes) -> list[int]:
     elf = ELFFile(BytesIO(binary))
     sections = [elf.get_section_by_name(name) for name in (".btaot.meta", ".btaot.text")]
     return [s["sh_offset"] + s["sh_size"] * part // 5 for s in sections for part in range(5)]
+
+
+# ---- output that cannot be written ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", ['begin { printf("x\\n"); exit(); }', 'interval:ms:5 { printf("tick\\n"); }'])
+def test_full_disk(build: Builder, script: str) -> None:
+    """A full disk ends the run with one message and status 1."""
+    outcome = run([build(script), "-o", "/dev/full"])
+    assert outcome.status == 1
+    assert stripped(outcome) == "ERROR: cannot write the output: No space left on device\n"
+
+
+def test_closed_streams(build: Builder, tmp_path: Path) -> None:
+    """Without standard streams, no map or file takes their numbers: the output file holds what it should."""
+    path = tmp_path / "out"
+    binary = build('begin { @a[1] = 1; printf("text\\n"); warnf("warning"); exit(); }')
+    done = subprocess.run(["sh", "-c", f'"{binary}" -o "{path}" <&- >&- 2>&-'], timeout=10)
+    assert done.returncode == 0
+    assert path.read_text() == "text\n\n\n@a[1]: 1\n"
+
+
+def test_command_killed(build: Builder, target: Path) -> None:
+    """The run ends with its command, however that ended."""
+    traced = Traced([build('interval:s:60 { } end { printf("end %d\\n", has_cpid()); }'), "-c", f"{target} nap=20000"])
+    children = Path(f"/proc/{traced.process.pid}/task/{traced.process.pid}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), signal.SIGKILL)
+    outcome = traced.finish()
+    assert "end" in outcome.stdout
+    assert outcome.status == 0
+
+
+def test_second_signal_kills(build: Builder, target: Path) -> None:
+    """A reader that does not read keeps the end waiting; a second signal does not wait for it."""
+    script = 'begin { @a = 1; } interval:s:60 { } end { for ($i : 0..20000) { printf("%s\\n", "' + "x" * 50 + '"); } }'
+    process = subprocess.Popen([build(script)], stdout=subprocess.PIPE, env={**os.environ, NOTIFY: "1"})
+    assert process.stdout is not None
+    assert process.stdout.readline() == NOTIFY.encode() + b"\n"
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None, "the end was to wait for its reader"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == -signal.SIGINT
+
+
+@pytest.mark.parametrize("option", ["-k", "-kk"])
+def test_helper_errors(build: Builder, option: str) -> None:
+    outcome = run([build("begin { delete(@a, 1); @a[2] = 1; @n = str(0, 8); exit(); }"), option])
+    found = re.findall(r"WARNING: .*", outcome.stderr)
+    assert any("does not exist" in line for line in found), outcome.stderr
+
+
+def test_wait_detach(build: Builder, target: Path) -> None:
+    """With --wait-detach nothing of the run is left when it has ended: no process closes behind it."""
+    binary = build(f"uprobe:{target}:add {{ }} interval:ms:20 {{ exit(); }}")
+    outcome = run([binary, "--wait-detach"])
+    assert outcome.status == 0
+    assert not [p for p in Path("/proc").glob("[0-9]*/exe") if _exe(p) == str(binary)]
