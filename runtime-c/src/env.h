@@ -47,6 +47,8 @@ struct options {
 	int verbose, helper_errors;     /* -v, -k */
 	uint16_t trials;                /* --test, --bench: BTAOT_PROBE_KIND_TEST or BENCH; 0: a normal run */
 	const char *btf_path;           /* --btf FILE */
+	const char *traceable_path;     /* --traceable-functions FILE */
+	bool usdt_file_activation;      /* --usdt-file-activation: what the runtime does anyway */
 	char **positional;              /* positional parameters of the script */
 	uint32_t positional_count;
 	const char **named;             /* text given for each payload param, NULL if not given */

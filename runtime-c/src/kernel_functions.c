@@ -131,11 +131,15 @@ int kernel_functions_find(struct env *env, const char *module, const char *patte
 	int ret = -ENOENT, dir;
 	size_t i, kept = 0;
 
-	if (!addresses) {
+	if (env->opt.traceable_path) {
+		ret = read_lines(AT_FDCWD, env->opt.traceable_path, &s);
+		if (ret)
+			err("--traceable-functions %s: %s", env->opt.traceable_path, strerror(-ret));
+	} else if (!addresses) {
 		dir = tracefs_open(env);
 		ret = dir < 0 ? dir : read_lines(dir, "available_filter_functions", &s);
 	}
-	if (ret) {
+	if (ret && !env->opt.traceable_path) {
 		s.kallsyms = true;
 		s.count = 0;
 		ret = read_lines(AT_FDCWD, "/proc/kallsyms", &s);

@@ -16,10 +16,12 @@
 
 struct option_row {
 	char letter;            /* 0: none */
+	bool counts;            /* each use adds one to the member */
+	uint16_t offset;        /* of the member of struct options that is set, where there is no function */
 	const char *name;       /* NULL: none */
 	const char *value;      /* how help names the value, NULL: takes none */
+	const char *help;       /* NULL: not shown; of refused(): why */
 	int (*set)(struct env *env, const char *value);
-	const char *help;
 };
 
 static int set_pid(struct env *env, const char *value)
@@ -60,59 +62,6 @@ static int set_buffer(struct env *env, const char *value)
 	return -EINVAL;
 }
 
-static int set_cmd(struct env *env, const char *value)
-{
-	env->opt.cmd = value;
-	return 0;
-}
-
-static int set_output(struct env *env, const char *value)
-{
-	env->opt.output_path = value;
-	return 0;
-}
-
-static int set_btf(struct env *env, const char *value)
-{
-	env->opt.btf_path = value;
-	return 0;
-}
-
-static int set_quiet(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.quiet = true;
-	return 0;
-}
-
-static int set_verbose(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.verbose++;
-	return 0;
-}
-
-static int set_helper_errors(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.helper_errors++;
-	return 0;
-}
-
-static int set_no_warnings(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.no_warnings = true;
-	return 0;
-}
-
-static int set_dry_run(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.dry_run = true;
-	return 0;
-}
-
 static int set_test(struct env *env, const char *value)
 {
 	(void)value;
@@ -137,50 +86,46 @@ static int set_mode(struct env *env, const char *value)
 	return -EINVAL;
 }
 
-static int set_unsafe(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.unsafe_ok = true;
-	return 0;
-}
-
-static int set_wait_detach(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.wait_detach = true;
-	return 0;
-}
-
-static int set_info(struct env *env, const char *value)
-{
-	(void)value;
-	env->opt.info = true;
-	return 0;
-}
-
 static int set_help(struct env *env, const char *value);
 static int set_version(struct env *env, const char *value);
 
+/* Options of bpftrace that a compiled script cannot have. */
+static int refused(struct env *env, const char *value)
+{
+	(void)env;
+	(void)value;
+	return -ENOTSUP;
+}
+
+#define MEMBER(name) offsetof(struct options, name)
+
 static const struct option_row rows[] = {
-	{ 'p', "pid", "PID", set_pid, "trace only this process; the run ends with it" },
-	{ 'c', "cmd", "CMD", set_cmd, "run CMD once all probes are attached, and end with it" },
-	{ 'o', "output", "FILE", set_output, "write the output to FILE" },
-	{ 'f', NULL, "FORMAT", set_format, "output format: text or json" },
-	{ 'B', NULL, "MODE", set_buffer, "output buffering: none, line or full" },
-	{ 'q', "quiet", NULL, set_quiet, "print no messages of the runtime" },
-	{ 'v', "verbose", NULL, set_verbose, "print more, for example the whole log of the kernel's verifier" },
-	{ 'k', "warnings", NULL, set_helper_errors, "report errors of helper functions in probes" },
-	{ 0, "no-warnings", NULL, set_no_warnings, "print no warnings" },
-	{ 0, "btf", "FILE", set_btf, "types of the kernel, where it does not carry them itself" },
-	{ 0, "dry-run", NULL, set_dry_run, "attach all probes, then end" },
-	{ 0, "wait-detach", NULL, set_wait_detach, "end only when all probes are detached" },
-	{ 0, "test", NULL, set_test, "run the test: probes, then end" },
-	{ 0, "bench", NULL, set_bench, "run the bench: probes, then end" },
-	{ 0, "mode", "MODE", set_mode, NULL },
-	{ 0, "unsafe", NULL, set_unsafe, NULL },
-	{ 0, "info", NULL, set_info, "show what this kernel offers to the script" },
-	{ 'h', "help", NULL, set_help, "show this help" },
-	{ 'V', "version", NULL, set_version, "show the version of the compiler" },
+	{ 'p', false, 0, "pid", "PID", "trace only this process; the run ends with it", set_pid },
+	{ 'c', false, MEMBER(cmd), "cmd", "CMD", "run CMD once all probes are attached, and end with it", NULL },
+	{ 'o', false, MEMBER(output_path), "output", "FILE", "write the output to FILE", NULL },
+	{ 'f', false, 0, NULL, "FORMAT", "output format: text or json", set_format },
+	{ 'B', false, 0, NULL, "MODE", "output buffering: none, line or full", set_buffer },
+	{ 'q', false, MEMBER(quiet), "quiet", NULL, "print no messages of the runtime", NULL },
+	{ 'v', true, MEMBER(verbose), "verbose", NULL, "print more, for example the whole log of the kernel's verifier", NULL },
+	{ 'k', true, MEMBER(helper_errors), "warnings", NULL, "report errors of helper functions in probes", NULL },
+	{ 0, false, MEMBER(no_warnings), "no-warnings", NULL, "print no warnings", NULL },
+	{ 0, false, MEMBER(btf_path), "btf", "FILE", "types of the kernel, where it does not carry them itself", NULL },
+	{ 0, false, MEMBER(dry_run), "dry-run", NULL, "attach all probes, then end", NULL },
+	{ 0, false, MEMBER(wait_detach), "wait-detach", NULL, "end only when all probes are detached", NULL },
+	{ 0, false, 0, "test", NULL, "run the test: probes, then end", set_test },
+	{ 0, false, 0, "bench", NULL, "run the bench: probes, then end", set_bench },
+	{ 0, false, 0, "mode", "MODE", NULL, set_mode },
+	{ 0, false, MEMBER(unsafe_ok), "unsafe", NULL, NULL, NULL },
+	{ 0, false, MEMBER(info), "info", NULL, "show what this kernel offers to the script", NULL },
+	{ 0, false, MEMBER(traceable_path), "traceable-functions", "FILE",
+	  "kernel functions that wildcards may name, as in available_filter_functions", NULL },
+	{ 0, false, MEMBER(usdt_file_activation), "usdt-file-activation", NULL,
+	  "no effect: semaphores always are those of the file, in every process", NULL },
+	{ 0, false, 0, "probe-filter", "REGEX", "not supported: the probes are chosen when the script is compiled", refused },
+	{ 0, false, 0, "debuginfo", "DIR", "debug information is read when the script is compiled", refused },
+	{ 0, false, 0, "dwarf-pid", "PID", "debug information is read when the script is compiled", refused },
+	{ 'h', false, 0, "help", NULL, "show this help", set_help },
+	{ 'V', false, 0, "version", NULL, "show the version of the compiler", set_version },
 };
 
 static const char *const param_types[BTAOT_PARAM_TYPE_LIMIT] = {
@@ -216,7 +161,7 @@ static int set_help(struct env *env, const char *value)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char head[64], letter[3] = { '-', rows[i].letter, 0 };
 
-		if (!rows[i].help)
+		if (!rows[i].help || rows[i].set == refused)
 			continue;
 		str_printf(head, sizeof(head), "%s%s%s%s%s%s", rows[i].letter ? letter : "", rows[i].letter && rows[i].name ? ", " : "",
 			 rows[i].name ? "--" : "", rows[i].name ? rows[i].name : "", rows[i].value ? " " : "",
@@ -296,6 +241,23 @@ static int usage(const struct env *env, const char *what, const char *arg)
 	return -EINVAL;
 }
 
+static int row_apply(struct env *env, const struct option_row *row, const char *value)
+{
+	void *member = (char *)&env->opt + row->offset;
+
+	if (row->set == refused)
+		err("--%s: %s", row->name, row->help);
+	if (row->set)
+		return row->set(env, value);
+	if (row->value)
+		*(const char **)member = value;
+	else if (row->counts)
+		++*(int *)member;
+	else
+		*(bool *)member = true;
+	return 0;
+}
+
 static int long_option(struct env *env, char **args)
 {
 	const char *name = args[0] + 2;
@@ -311,7 +273,7 @@ static int long_option(struct env *env, char **args)
 			return usage(env, "this option takes no value", args[0]);
 		if (rows[i].value && !value && !(value = args[1]))
 			return usage(env, "this option needs a value", args[0]);
-		ret = rows[i].set(env, value);
+		ret = row_apply(env, &rows[i], value);
 		return ret ? ret : rows[i].value && !name[length] ? 2 : 1;
 	}
 	if (param_find(&env->payload, name, length) != BTAOT_NONE) {
@@ -341,7 +303,7 @@ static int short_options(struct env *env, char **args)
 			return usage(env, "unknown option", args[0]);
 		if (row->value && !(value = s[1] ? s + 1 : args[1]))
 			return usage(env, "this option needs a value", args[0]);
-		ret = row->set(env, value);
+		ret = row_apply(env, row, value);
 		if (ret)
 			return ret > 0 ? -ECANCELED : ret;
 		if (row->value)
