@@ -2,18 +2,52 @@
  *
  * Role: small conversions that need a table or a look at the host; nothing here is on a hot path.
  * NSS is never used: user names come from /etc/passwd, as bpftrace reads them. */
-#include <arpa/inet.h>
+#include <sys/socket.h>
 #include <stdlib.h>
 
 #include "output_internal.h"
 
+static void inet4_text(struct textbuf *b, const uint8_t *p)
+{
+	text_printf(b, "%u.%u.%u.%u", p[0], p[1], p[2], p[3]);
+}
+
+/* As RFC 5952: the longest run of zeros, of two words or more, is left out; what stands for an IPv4 address ends so. */
+static void inet6_text(struct textbuf *b, const uint8_t *p)
+{
+	int start = -1, length = 1, run = 0;
+
+	for (int i = 0; i < 8; i++) {
+		run = p[2 * i] | p[2 * i + 1] ? 0 : run + 1;
+		if (run > length) {
+			length = run;
+			start = i - run + 1;
+		}
+	}
+	for (int i = 0; i < 8; i++) {
+		if (i == start) {
+			text_str(b, "::");
+			i += length - 1;
+			continue;
+		}
+		if (i && i != start + length)
+			text_char(b, ':');
+		if (i == 6 && start == 0 && (length == 6 || (length == 5 && p[10] == 0xff && p[11] == 0xff))) {
+			inet4_text(b, p + 12);
+			return;
+		}
+		text_hex(b, (uint64_t)p[2 * i] << 8 | p[2 * i + 1]);
+	}
+}
+
 void inet_text(struct textbuf *b, const uint8_t *p)
 {
 	uint32_t family = load_u32(p);
-	char text[INET6_ADDRSTRLEN];
 
-	if ((family == AF_INET || family == AF_INET6) && inet_ntop((int)family, p + 4, text, sizeof(text)))
-		text_str(b, text);
+	if (family == AF_INET)
+		inet4_text(b, p + 4);
+	else if (family == AF_INET6)
+		inet6_text(b, p + 4);
 }
 
 void mac_text(struct textbuf *b, const uint8_t *p)

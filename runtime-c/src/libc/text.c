@@ -1,4 +1,4 @@
-/* text.c - numbers and searches in text, in place of musl's (which are made for speed, or for every locale).
+/* text.c - numbers and searches in text, in place of the C library's (which are made for speed, or for every locale).
  *
  * Numbers that do not fit become the largest that does.  Long lines are searched with memchr(), so it takes eight bytes
  * at a time.  glibc keeps its own functions. */
@@ -106,6 +106,65 @@ void *memchr(const void *data, int wanted, size_t size)
 	for (; p < end; p++)
 		if (*p == (unsigned char)wanted)
 			return (void *)(uintptr_t)p;
+	return NULL;
+}
+
+char *strchr(const char *text, int wanted)
+{
+	for (; *text != (char)wanted; text++)
+		if (!*text)
+			return NULL;
+	return (char *)(uintptr_t)text;
+}
+
+void *memrchr(const void *data, int wanted, size_t size)
+{
+	const char *p = data;
+
+	while (size--)
+		if (p[size] == (char)wanted)
+			return (void *)(uintptr_t)(p + size);
+	return NULL;
+}
+
+char *strrchr(const char *text, int wanted)
+{
+	return memrchr(text, wanted, strlen(text) + 1);
+}
+
+size_t strspn(const char *text, const char *set)
+{
+	size_t n = 0;
+
+	while (text[n] && strchr(set, text[n]))
+		n++;
+	return n;
+}
+
+size_t strcspn(const char *text, const char *set)
+{
+	size_t n = 0;
+
+	while (text[n] && !strchr(set, text[n]))
+		n++;
+	return n;
+}
+
+char *strpbrk(const char *text, const char *set)
+{
+	text += strcspn(text, set);
+	return *text ? (char *)(uintptr_t)text : NULL;
+}
+
+extern char **environ;
+
+char *getenv(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (char **e = environ; e && *e; e++)
+		if (!strncmp(*e, name, length) && (*e)[length] == '=')
+			return *e + length + 1;
 	return NULL;
 }
 #endif

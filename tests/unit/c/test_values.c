@@ -88,6 +88,16 @@ static void test_leaves(bool json)
 	type = mock_type(BTAOT_TYPE_KIND_INET, 20, 0);
 	check_value("inet6", type, inet6, 20, json ? "\"::1\"" : "::1");
 	check_value("inet4", type, inet4, 20, json ? "\"127.0.0.1\"" : "127.0.0.1");
+	memcpy(inet6 + 4, (uint8_t[16]){0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, 16);
+	check_value("inet6 run at the end", type, inet6, 20, json ? "\"2001:db8:0:1::\"" : "2001:db8:0:1::");
+	memcpy(inet6 + 4, (uint8_t[16]){0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3}, 16);
+	check_value("inet6 longest run", type, inet6, 20, json ? "\"1:0:0:2::3\"" : "1:0:0:2::3");
+	memcpy(inet6 + 4, (uint8_t[16]){0, 1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7}, 16);
+	check_value("inet6 one zero", type, inet6, 20, json ? "\"1:0:2:3:4:5:6:7\"" : "1:0:2:3:4:5:6:7");
+	memcpy(inet6 + 4, (uint8_t[16]){[10] = 0xff, [11] = 0xff, [12] = 1, 2, 3, 4}, 16);
+	check_value("inet6 mapped", type, inet6, 20, json ? "\"::ffff:1.2.3.4\"" : "::ffff:1.2.3.4");
+	memset(inet6 + 4, 0, 16);
+	check_value("inet6 any", type, inet6, 20, json ? "\"::\"" : "::");
 	check_value("mac", mock_type(BTAOT_TYPE_KIND_MAC, 8, 0), mac, 8,
 		    json ? "\"05:04:03:02:01:AB\"" : "05:04:03:02:01:AB");
 	type = mock_type(BTAOT_TYPE_KIND_STRERROR, 4, 0);
