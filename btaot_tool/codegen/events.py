@@ -22,6 +22,7 @@ from .maps import Maps
 from .values import Memory, Scalar, Value
 
 HEADER = 8
+RUNNING = 0  # offset of the word that lets programs run, in the globals map
 LOST = 8  # offset of the counter in the globals map
 DYNAMIC_MIN = 64  # strings that can be longer than this are sent with their real length
 MARK = 0x8000  # in a length: the string was cut
@@ -106,6 +107,8 @@ class Events(Maps):
             place = Memory(item.type, self.offset(record, field.offset), 8 if field.offset % 8 == 0 else 4)
             self._write(item, place, early.get(i))
         self.helper("ringbuf_submit", record, 0)
+        if action.kind is ActionKind.EXIT and self.template.probe.guarded:
+            self.b.store(ir.Constant(I32, 0), self.global_word(RUNNING), align=4)  # at once: no probe runs after exit()
 
     def _write(self, item: Item, place: Memory, early: Any | None) -> None:
         if early is not None:

@@ -17,7 +17,7 @@
 #include "util.h"
 
 #define OLD_KEY_MAX 512 /* MAX_BPF_STACK: the limit of keys before 5.16 */
-
+#define PREALLOC_LIMIT (32ull << 20) /* bytes */
 #define RINGBUF_FLOOR_KB 256u
 #define RINGBUF_CEILING_KB 16544u
 
@@ -77,6 +77,16 @@ static uint64_t ringbuf_size(const struct env *env)
 	while (pages * 2 <= want)
 		pages *= 2;
 	return (want - pages <= pages * 2 - want ? pages : pages * 2) * page;
+}
+
+/* Whether all elements at once would take too much memory.  Smaller maps hold theirs from the start: where interrupts are
+ * off (timers, the scheduler), the kernel has only one to four spare elements until they are on again, and the next new
+ * keys would be lost. */
+static bool map_is_big(const struct env *env, const struct btaot_map *m, const struct map_spec *spec)
+{
+	uint64_t copies = m->bpf_type == BPF_MAP_TYPE_PERCPU_HASH ? env->cpu_count : 1;
+
+	return spec->max_entries * (spec->key_size + spec->value_size * copies) > PREALLOC_LIMIT;
 }
 
 /* Whether programs that trace may use hash maps that allocate on use. */
@@ -160,7 +170,7 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 		spec.flags |= SYS_F_MMAPABLE;
 	} else if (m->role == BTAOT_MAP_ROLE_PERF) {
 		spec.max_entries = env->cpu_count;
-	} else if (map_allocates(m) && spec.max_entries > 1) {
+	} else if (map_allocates(m) && spec.max_entries > 1 && map_is_big(env, m, &spec)) {
 		if (*no_prealloc < 0)
 			*no_prealloc = no_prealloc_allowed();
 		spec.flags = *no_prealloc ? spec.flags | SYS_F_NO_PREALLOC : spec.flags & ~(uint32_t)SYS_F_NO_PREALLOC;
