@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, PTR, const
@@ -16,6 +17,7 @@ from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
+    from ..probes.base import ArgField
     from ..sema.checker import ExpressionChecker as Checker
 
 MAX_ARG = 11
@@ -156,10 +158,15 @@ def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     spec = c.template.args
     if not spec.args:
         return c.error(node, f"The args builtin can't be used here: the arguments of {spec.text} are not known")
-    dynamic = [name for name, field in spec.args.items() if field.dynamic]
-    if dynamic:
-        return c.error(node, f"args as a whole cannot be taken here: {dynamic[0]} has no fixed size", "use args.NAME")
-    return Record(tuple(spec.args), tuple(f.type for f in spec.args.values()))
+    fields = _fixed(spec.args)
+    if not fields:
+        return c.error(node, "args as a whole cannot be taken here: no argument has a fixed size", "use args.NAME")
+    return Record(tuple(f.name for f in fields), tuple(f.type for f in fields))
+
+
+def _fixed(fields: Mapping[str, ArgField]) -> list[ArgField]:
+    """Return the arguments that have a fixed size on every host; the others have to be named to be read."""
+    return [f for f in fields.values() if not f.dynamic]
 
 
 def _emit_args(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -168,7 +175,7 @@ def _emit_args(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     assert isinstance(typ, Record) and fields is not None
     place = g.temp(typ)
     g.zero(place.ptr, typ.size)
-    for item, offset, field in zip(typ.items, typ.offsets, fields.values(), strict=True):
+    for item, offset, field in zip(typ.items, typ.offsets, _fixed(fields), strict=True):
         g.put(g.probe_arg(field, node), Memory(item, g.offset(place.ptr, offset), min(8, item.align)))
     return place
 
