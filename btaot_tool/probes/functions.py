@@ -68,7 +68,7 @@ class UserFunctionProbe(FunctionProbe):
         binary = point.parts[0]
         if not binary:
             raise self._bad(point, ctx, f"{self.name} needs a binary", f"write {self.name}:/path/to/binary:function")
-        name, value = self._function(point, point.parts[-1], ctx)
+        name, value = (point.parts[-1], 0) if lang else self._function(point, point.parts[-1], ctx)
         text = ":".join((self.name, *point.parts))
         return AttachSpec(
             self, point, text, target=binary, name=name, ns=lang, value=value, flags=wildcard_flag(binary, name)

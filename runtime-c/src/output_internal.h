@@ -82,6 +82,8 @@ void json_message(struct output *o, const char *type, const char *s, size_t n);
 /* stack.c: kernel and user stacks, one indented line per frame. */
 void stack_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p);
 void ksym_text(struct output *o, struct textbuf *b, uint64_t addr, bool offset);
+/* The name of a function, demangled unless the configuration says otherwise. */
+void symbol_text(struct output *o, struct textbuf *b, const char *name);
 void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid, bool offset, bool module);
 
 /* names.c: numbers that the host has names for. */

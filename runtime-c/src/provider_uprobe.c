@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "binaries.h"
+#include "cxx_name.h"
 #include "elf_file.h"
 #include "host.h"
 #include "perf.h"
@@ -23,6 +24,7 @@ struct expansion {
 	struct env *env;
 	uint32_t attach;
 	bool wildcard;          /* in the name of the function */
+	bool cpp;               /* the name is C++ */
 	bool all_files;         /* the target is a pattern: every file, not the first only */
 	uint32_t files;
 	const char *path;
@@ -60,14 +62,24 @@ static int add_match(struct expansion *x, const struct elf_symbol *symbol)
 	return 0;
 }
 
+/* All functions of a C++ name: overloads, and the kinds of constructors. */
+static bool matches_cpp(const char *symbol, const char *pattern)
+{
+	char plain[2048];
+
+	return cxx_name(symbol, plain, sizeof(plain)) && cxx_name_matches(pattern, plain);
+}
+
 static int visit_symbol(void *arg, const struct elf_symbol *symbol)
 {
 	struct expansion *x = arg;
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
 	const char *name = attach_str(x->env, at->name);
 
-	if (!is_function(symbol, x->wildcard))
+	if (!is_function(symbol, x->wildcard || x->cpp))
 		return 0;
+	if (x->cpp)
+		return matches_cpp(symbol->name, name) ? add_match(x, symbol) : 0;
 	if (x->wildcard)
 		return glob_match(name, symbol->name) ? add_match(x, symbol) : 0;
 	return strcmp(name, symbol->name) ? 0 : add_match(x, symbol) ? -ENOMEM : 1;
@@ -163,6 +175,7 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 	struct expansion x = {
 		.env = env, .attach = attach,
 		.wildcard = is_pattern(attach_str(env, at->name)),
+		.cpp = !strcmp(attach_str(env, at->ns), "cpp"),
 		.all_files = is_pattern(target),
 	};
 	int ret = binaries_find(target, host_target_pid(env), expand_file, &x);

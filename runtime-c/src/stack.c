@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ksyms.h"
+#include "cxx_name.h"
 #include "output_internal.h"
 #include "sys_bpf.h"
 #include "usyms.h"
@@ -45,6 +46,13 @@ void ksym_text(struct output *o, struct textbuf *b, uint64_t addr, bool offset)
 	}
 }
 
+void symbol_text(struct output *o, struct textbuf *b, const char *name)
+{
+	char plain[2048];
+
+	text_str(b, o->env->cfg.cpp_demangle && cxx_name(name, plain, sizeof(plain)) ? plain : name);
+}
+
 void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid, bool offset, bool module)
 {
 	struct usym sym;
@@ -55,7 +63,7 @@ void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid,
 		usyms_recheck(o->usyms);  /* a symbol by itself, no frame of a stack */
 	sym = usyms_find(o->usyms, pid, addr);
 	if (sym.name) {
-		text_str(b, sym.name);  /* C++ names will be demangled here */
+		symbol_text(o, b, sym.name);
 		if (offset) {
 			text_char(b, '+');
 			text_u64(b, sym.offset);

@@ -260,7 +260,7 @@ static bool text_func(struct output *o, struct textbuf *b, uint32_t mark)
 
 	if (!(mark & FUNC_OF_INSTANCE) || instance >= o->env->instance_count || !*o->env->instances[instance].func)
 		return false;
-	text_str(b, o->env->instances[instance].func);
+	symbol_text(o, b, o->env->instances[instance].func);
 	return true;
 }
 
