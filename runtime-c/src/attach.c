@@ -61,6 +61,13 @@ struct instance *instance_add(struct env *env, uint32_t attach)
 	return inst;
 }
 
+uint32_t instance_identity(const struct env *env, uint32_t index)
+{
+	while (index && env->instances[index].uncounted)
+		index--;
+	return index;
+}
+
 void instance_add_fd(struct instance *inst, int fd)
 {
 	uint32_t count = inst->fd_count;
@@ -369,7 +376,7 @@ static int attach_range(struct env *env, uint32_t first, uint32_t end)
 		return 0;
 	if (inst->multi && provider->attach_multi)
 		return attach_group(env, provider, first, end);
-	ret = provider->attach(env, inst, first);
+	ret = provider->attach(env, inst, instance_identity(env, first));
 	if (ret < 0 && is_refused_match(env, inst, ret)) {
 		inst->missing = true;
 		env->host->why = NULL;

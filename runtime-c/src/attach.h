@@ -66,6 +66,8 @@ const struct provider *provider_find(uint16_t kind);
 
 /* A new instance of the attach point; program is set, name is the attach point's text.  Pointers to older instances become invalid. */
 struct instance *instance_add(struct env *env, uint32_t attach);
+/* What `probe` is for an instance: the index of the first place of its probe. */
+uint32_t instance_identity(const struct env *env, uint32_t index);
 /* Let the instance own a descriptor. */
 void instance_add_fd(struct instance *inst, int fd);
 

@@ -227,7 +227,7 @@ static int attach_file(struct env *env, struct instance **insts, uint32_t count,
 	if (offsets && cookies) {
 		for (uint32_t i = 0; i < count; i++) {
 			offsets[i] = insts[i]->address;
-			cookies[i] = (uint64_t)(insts[i] - env->instances);
+			cookies[i] = instance_identity(env, (uint32_t)(insts[i] - env->instances));
 		}
 		link.uprobe_multi.path = insts[0]->target;
 		link.uprobe_multi.offsets = offsets;

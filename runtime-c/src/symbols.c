@@ -112,7 +112,7 @@ static int symbol_local(struct env *env, const struct btaot_symbol *s, const str
 		return !*value && s->a ? -ENOENT : 0;
 	case BTAOT_SYMBOL_KIND_PROBE_ID:
 		/* With cookies the constant is dead code; one value for all keeps the instances' programs equal. */
-		*value = cookies_work(env, scope) ? 0 : scope->instance_index;
+		*value = cookies_work(env, scope) ? 0 : instance_identity(env, scope->instance_index);
 		return 0;
 	case BTAOT_SYMBOL_KIND_CTX_LOAD:
 	case BTAOT_SYMBOL_KIND_REG:

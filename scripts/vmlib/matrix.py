@@ -74,7 +74,7 @@ def build_cells(cells: Sequence[Cell] = CELLS) -> Iterator[Binaries]:
     target = TARGETS[ARCH]
     with tempfile.TemporaryDirectory() as name:
         folder, pool = Path(name), WorkerPool()
-        words = {"FIRE": FIRE, **WORDS, **_build_fire(folder / "fire", target.zig)}
+        words = {"FIRE": FIRE, **WORDS, **build_fire(folder / "fire", target.zig)}
         files, commands = {"fire": folder / "fire"}, {}
         try:
             for number, cell in enumerate(cells):
@@ -89,7 +89,7 @@ def build_cells(cells: Sequence[Cell] = CELLS) -> Iterator[Binaries]:
         yield Binaries(files, commands, words)
 
 
-def _build_fire(path: Path, triple: str) -> dict[str, str]:
+def build_fire(path: Path, triple: str) -> dict[str, str]:
     """Compile tests/vm/fire.c; return the addresses that scripts name."""
     from elftools.elf.elffile import ELFFile
 
