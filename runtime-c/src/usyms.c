@@ -4,7 +4,7 @@
  * device and inode with their functions sorted by file offset, so address-space randomisation does not matter and a
  * library is read once for all processes.  Mappings are kept per process and read again when an address is in none of
  * them; a process that is gone keeps what was seen of it.  Files are opened through /proc/PID, in the process's
- * own mount namespace. */
+ * own mount namespace.  Code that is in no file may be listed in /tmp/perf-PID.map, by whoever compiled it at run time. */
 #include "usyms.h"
 
 #include <elf.h>
@@ -18,6 +18,7 @@
 #include "textbuf.h"
 
 #define LOOK_BACK 32
+#define LISTED_MAX (256 << 20)
 /* Processes whose mappings are kept; the one that was not asked for the longest time makes room. */
 #define MAX_PROCESSES 256
 
@@ -45,6 +46,8 @@ struct process {
 	uint32_t pid;
 	uint64_t exe_dev, exe_inode;    /* what it ran when its mappings were read; another file: it has called exec */
 	struct textbuf regions;
+	struct file *listed;            /* what its perf map lists, at addresses instead of places in a file */
+	uint64_t listed_size;           /* of the perf map when it was read */
 };
 
 struct usyms {
@@ -200,6 +203,49 @@ static void read_regions(struct usyms *u, struct process *proc)
 	text_free(&maps);
 }
 
+/* "address size name" in hexadecimal, the name up to the end of the line. */
+static int take_listed(void *arg, char *line)
+{
+	struct file *f = arg;
+	struct function fn = {.name = (uint32_t)f->names.len};
+	const char *p = line, *end = line + strlen(line);
+	uint64_t size;
+
+	if (!parse_number(&p, end, 16, ' ', &fn.offset) || !parse_number(&p, end, 16, ' ', &size) || p == end)
+		return 0;
+	fn.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+	text_bytes(&f->names, p, (size_t)(end - p) + 1);
+	text_bytes(&f->functions, &fn, sizeof(fn));
+	return 0;
+}
+
+/* The perf map is read again when it has grown; its name has the number that the process has in its own namespace. */
+static void read_listed(struct process *proc)
+{
+	char path[64], status[4096], *own;
+	uint32_t pid = proc->pid;
+	struct stat st;
+
+	str_printf(path, sizeof(path), "/proc/%u/status", pid);
+	if (read_file(path, status, sizeof(status)) > 0 && (own = strstr(status, "\nNSpid:"))) {
+		own[1 + strcspn(own + 1, "\n")] = '\0';
+		pid = (uint32_t)strtoul(strrchr(own, '\t') ? strrchr(own, '\t') : own + 7, NULL, 10);
+	}
+	str_printf(path, sizeof(path), "/proc/%u/root/tmp/perf-%u.map", proc->pid, pid);
+	/* Anybody may have put it there: no pipe, and no more than there is memory for. */
+	if (stat(path, &st) || !S_ISREG(st.st_mode) || st.st_size > LISTED_MAX || (uint64_t)st.st_size == proc->listed_size)
+		return;
+	if (!proc->listed)
+		proc->listed = arena_alloc(sizeof(*proc->listed));
+	proc->listed_size = (uint64_t)st.st_size;
+	proc->listed->path = "[perf map]";
+	proc->listed->functions.len = proc->listed->names.len = 0;
+	file_lines(path, take_listed, proc->listed);
+	if (proc->listed->functions.len)
+		items_sort(proc->listed->functions.data, proc->listed->functions.len / sizeof(struct function),
+			   sizeof(struct function), compare_functions);
+}
+
 static const struct region *find_region(const struct process *proc, uint64_t addr)
 {
 	const struct region *r = (const struct region *)(const void *)proc->regions.data;
@@ -261,6 +307,9 @@ static void check_process(struct process *proc, uint32_t pid)
 		return;  /* gone: what was seen of it is the best that there is */
 	proc->pid = pid;
 	proc->regions.len = 0;
+	proc->listed_size = 0;
+	if (proc->listed)
+		proc->listed->functions.len = 0;
 	proc->exe_dev = proc->exe_inode = 0;
 	if (stat(path, &st) == 0)
 		proc->exe_dev = st.st_dev, proc->exe_inode = st.st_ino;
@@ -299,19 +348,26 @@ struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr)
 	const struct region *r = find_region(proc, addr);
 	const struct function *fn;
 	struct usym sym = {0};
+	const struct file *f;
 	uint64_t offset;
 
 	if (!r) {
 		read_regions(u, proc);
 		r = find_region(proc, addr);
 	}
-	if (!r)
-		return sym;
-	offset = addr - r->start + r->offset;
-	sym.module = r->file->path;
-	fn = find_function(r->file, offset);
+	if (r && r->file->functions.len) {
+		f = r->file;
+		offset = addr - r->start + r->offset;
+	} else {  /* made at run time, or a file without names */
+		read_listed(proc);
+		f = proc->listed;
+		offset = addr;
+	}
+	sym.module = r ? r->file->path : NULL;
+	fn = f ? find_function(f, offset) : NULL;
 	if (fn) {
-		sym.name = r->file->names.data + fn->name;
+		sym.module = f->path;
+		sym.name = f->names.data + fn->name;
 		sym.offset = offset - fn->offset;
 	}
 	return sym;
