@@ -77,7 +77,10 @@ def test_uprobe_by_address_and_offset(build: Builder, fire: tuple[Path, dict[str
 
 @pytest.mark.parametrize("name", ["task_file", "task_vma"])
 def test_iter_of_this_process(build: Builder, name: str, fire: tuple[Path, dict[str, str]]) -> None:
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin and other.stdout
+        os.write(other.stdin.fileno(), b"here\n")
+        assert os.read(other.stdout.fileno(), 5) == b"here\n"  # it has started
         place = "fd" if name == "task_file" else "maps"
         files = len(os.listdir(f"/proc/{other.pid}/fd"))
         lines = Path(f"/proc/{other.pid}/{place}").read_text().splitlines() if place == "maps" else []
