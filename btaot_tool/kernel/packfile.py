@@ -199,12 +199,11 @@ def _encode_column(name: str, column: Column) -> bytes:
 
 
 def _decode_column(name: str, stored: bytes) -> Column:
-    numbers = array("I", stored)
+    # As signed numbers the differences add up without a mask.
+    numbers = array("i" if _is_delta(name) else "I", stored)
     if sys.byteorder == "big":
         numbers.byteswap()
-    if _is_delta(name):
-        numbers = array("I", [number & 0xFFFFFFFF for number in accumulate(numbers)])
-    return numbers
+    return array("I", accumulate(numbers)) if _is_delta(name) else numbers
 
 
 def _image_sections(data: PackData) -> Iterator[tuple[str, bytes]]:
