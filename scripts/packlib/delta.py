@@ -80,7 +80,7 @@ class _Delta:
         own, known = self._image.struct(name), self._known.struct(name)
         assert own is not None
         if known is None:
-            return bool(own.members)
+            return True
         mine, theirs = self._members(own, self._image), self._members(known, self._known)
         return mine != theirs if self._differing else not mine.keys() <= theirs.keys()
 
