@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..diagnostics import Span
-from ..payload.layout import ActionKind, MapRole, SessionFact
+from ..payload.layout import ActionKind, MapRole, ProbeKind, SessionFact
 from ..sema.types import INT32, Int, Str, Type
 from ..symbols import session
 from ..syntax import tree
@@ -22,6 +22,7 @@ from .maps import Maps
 from .values import Memory, Scalar, Value
 
 HEADER = 8
+TIMERS = (ProbeKind.INTERVAL, ProbeKind.PROFILE)
 RUNNING = 0  # offset of the word that lets programs run, in the globals map
 LOST = 8  # offset of the counter in the globals map
 DYNAMIC_MIN = 64  # strings that can be longer than this are sent with their real length
@@ -107,8 +108,9 @@ class Events(Maps):
             place = Memory(item.type, self.offset(record, field.offset), 8 if field.offset % 8 == 0 else 4)
             self._write(item, place, early.get(i))
         self.helper("ringbuf_submit", record, 0)
-        if action.kind is ActionKind.EXIT and self.template.probe.guarded:
-            self.b.store(ir.Constant(I32, 0), self.global_word(RUNNING), align=4)  # at once: no probe runs after exit()
+        if action.kind is ActionKind.EXIT and self.template.probe.kind in TIMERS:
+            # At once, or the timer may come again before the event is read.
+            self.b.store(ir.Constant(I32, 0), self.global_word(RUNNING), align=4)
 
     def _write(self, item: Item, place: Memory, early: Any | None) -> None:
         if early is not None:
