@@ -16,8 +16,9 @@ PROGRAMS = sorted(path for path in HERE.glob("test_*.c") if '"mock.h"' in path.r
 #: Sources that the tests are linked with; maps.h is replaced by mock.c.
 SOURCES = (
     "action", "async", "cgroup", "clock", "cxx_name", "elf_file", "errno_text", "format", "hist", "json", "ksyms",
-    "ksyms_table", "map_rows", "message", "names", "output", "print_map", "stack", "str", "strftime", "sys_bpf", "textbuf",
-    "tseries", "usyms", "util", "value", "value_json", "zone", "libc/directory", "libc/memory", "libc/system", "libc/text",
+    "ksyms_table", "map_rows", "message", "names", "output", "print_map", "stack", "str", "strftime", "sys_bpf",
+    "textbuf", "tseries", "usyms", "util", "value", "value_json", "zone", "libc/directory", "libc/memory", "libc/system",
+    "libc/text",
 )  # fmt: skip
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fsanitize-trap=undefined")
 
