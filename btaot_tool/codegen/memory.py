@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sema.types import Agg, Array, Bool, Buffer, Opaque, Ptr, Record, Stack, Str, Struct, Tuple, Type, integer_sign
+from ..payload.layout import SymbolKind
+from ..sema.types import (
+    PROBE_NAME,
+    Agg,
+    Array,
+    Bool,
+    Buffer,
+    Opaque,
+    Ptr,
+    Record,
+    Stack,
+    Str,
+    Struct,
+    Tuple,
+    Type,
+    integer_sign,
+)
+from ..symbols import Symbol
 from ..syntax import tree
 from .arithmetic import Arithmetic
 from .llvm import I8, I64, const, ir
@@ -170,6 +187,8 @@ class MemoryGen(Reading, Arithmetic):
 
     def equal(self, left: Value, right: Value) -> Any:
         """Return whether two values of comparable types are equal, i1."""
+        if PROBE_NAME in (left.type, right.type):
+            return self._equal_probe(left, right)
         if isinstance(left.type, Str) or isinstance(right.type, Str):
             return self._equal_strings(left, right)
         if isinstance(left, (Scalar, Place)) and left.type.is_scalar:
@@ -178,6 +197,14 @@ class MemoryGen(Reading, Arithmetic):
         if isinstance(a.type, (Tuple, Record)) and isinstance(b.type, (Tuple, Record)):
             return self._equal_items(a, b)
         return self._equal_bytes(a, b, min(a.type.size, b.type.size))
+
+    def _equal_probe(self, left: Value, right: Value) -> Any:
+        """Compare ``probe`` with a literal: which instance has that name is known on the host."""
+        text = left if isinstance(left, Text) else right
+        if not isinstance(text, Text):
+            return self.b.icmp_unsigned("==", self.as_scalar(left), self.as_scalar(right))
+        symbol = Symbol(SymbolKind.PROBE_IS, text.text.decode("utf-8", "surrogateescape"))
+        return self.b.icmp_unsigned("!=", self.symbol(symbol), const(0))
 
     def _equal_items(self, a: Memory, b: Memory) -> Any:
         assert isinstance(a.type, (Tuple, Record))

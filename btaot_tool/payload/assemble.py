@@ -25,6 +25,9 @@ def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str
     types = TypeWriter(writer, checked.table, checked.config.max_strlen, stacks)
     for plan in generated.maps:
         _add_map(writer, types, plan)
+    for spec in (spec for template in checked.templates for spec in template.attaches):
+        if spec.value_symbol is not None:
+            generated.symbols.number(spec.value_symbol, spec.point.span)
     for symbol, (_, span) in generated.symbols.rows.items():
         _add_symbol(writer, symbol, span)
     text = bytearray()
@@ -129,6 +132,10 @@ def _add_program(
     for spec in template.attaches:
         more = AttachFlag.NEEDS_IDENTITY if identity else AttachFlag(0)
         line, column = _position(spec.point.span)
+        value = spec.value
+        if spec.value_symbol is not None:
+            value = generated.symbols.number(spec.value_symbol, None)
+            more |= AttachFlag.VALUE_SYMBOL
         writer.add(
             "attach",
             kind=int(spec.probe.kind),
@@ -141,7 +148,7 @@ def _add_program(
             pin=spec.pin,
             line=line,
             column=column,
-            value=spec.value,
+            value=value,
             length=spec.length,
         )
 

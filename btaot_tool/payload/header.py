@@ -37,8 +37,12 @@ def c_header() -> str:
     """Return the text of the C header."""
     parts = [
         _HEAD.format(
-            meta=layout.SECTION_META, text=layout.SECTION_TEXT, magic=layout.MAGIC, version=layout.VERSION,
-            none=layout.NONE, digest=layout.DIGEST_SIZE,
+            meta=layout.SECTION_META,
+            text=layout.SECTION_TEXT,
+            magic=layout.MAGIC,
+            version=layout.VERSION,
+            none=layout.NONE,
+            digest=layout.DIGEST_SIZE,
         ),
         "/* ---- enumerations ---- */\n",
         *(_c_enum(cls) for cls in layout.ENUMS),
@@ -107,10 +111,17 @@ def _c_directory() -> str:
         for table, record in layout.TABLES
     ]
     rows.append(("BTAOT_TABLE_COUNT,", ""))
-    entry = ["/* Where a table is: bytes from the start of the section, number of records (or bytes). */",
-             "struct btaot_table {", "\tuint32_t offset;", "\tuint32_t count;", "};", ""]
-    return "\n".join([*entry, "/* Tables in the order of the directory. */", "enum btaot_table_index {",
-                      *_aligned(rows), "};", ""])
+    entry = [
+        "/* Where a table is: bytes from the start of the section, number of records (or bytes). */",
+        "struct btaot_table {",
+        "\tuint32_t offset;",
+        "\tuint32_t count;",
+        "};",
+        "",
+    ]
+    return "\n".join(
+        [*entry, "/* Tables in the order of the directory. */", "enum btaot_table_index {", *_aligned(rows), "};", ""]
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

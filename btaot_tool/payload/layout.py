@@ -115,6 +115,7 @@ class SymbolKind(enum.IntEnum):
     USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance
     KFUNC = 28  # a: kfunc name; BTF id, call form
     BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
+    PROBE_IS = 30  # a: full name of a probe; 1 in the copy of the program that serves the instance of this name, else 0
 
 
 class UsdtPart(enum.IntEnum):
@@ -343,12 +344,16 @@ class AttachFlag(enum.IntFlag):
     OPTIONAL = 2  # missing is not an error whatever missing_probes says
     NEEDS_IDENTITY = 4  # the body uses ``probe``, ``func`` or per-instance facts
     NO_PREDICATE = 8
+    VALUE_SYMBOL = 16  # ``value`` is the row of a load-time symbol that gives it
 
 
 # ---- records ----------------------------------------------------------------------------------
 
 RECORDS: tuple[Record, ...] = (
-    _record("program", "A program template: instantiated once per distinct layout of its attach points.", """
+    _record(
+        "program",
+        "A program template: instantiated once per distinct layout of its attach points.",
+        """
         str name  # as the kernel shows it, at most 15 bytes
         u16 kind  # ProbeKind: decides program type and context
         u16 flags  # ProgramFlag
@@ -361,8 +366,12 @@ RECORDS: tuple[Record, ...] = (
         u32 line_first  # line_info
         u32 line_count
         u32 line  # of the block in the script
-    """),
-    _record("attach", "One attach point as written in the script; wildcards are expanded on the host.", """
+    """,
+    ),
+    _record(
+        "attach",
+        "One attach point as written in the script; wildcards are expanded on the host.",
+        """
         u16 kind  # ProbeKind
         u16 flags  # AttachFlag
         ref program  # the template that it runs
@@ -376,8 +385,12 @@ RECORDS: tuple[Record, ...] = (
         u32 pad
         u64 value  # frequency, sample period, address, function offset
         u64 length  # watchpoint length
-    """),
-    _record("map", "A BPF map.", """
+    """,
+    ),
+    _record(
+        "map",
+        "A BPF map.",
+        """
         str name  # as written, with its @; internal maps have a name of their own
         u16 flags  # MapFlag
         u16 role  # MapRole
@@ -390,8 +403,12 @@ RECORDS: tuple[Record, ...] = (
         ref value_type
         u32 loss_off  # byte offset in globals of the u64 that counts lost updates of this map; 0: none
         u32 pad
-    """),
-    _record("symbol", "A load-time symbol.", """
+    """,
+    ),
+    _record(
+        "symbol",
+        "A load-time symbol.",
+        """
         u16 kind  # SymbolKind
         u16 flags
         u32 a
@@ -400,15 +417,23 @@ RECORDS: tuple[Record, ...] = (
         i64 imm
         u32 line  # of the script, for messages
         u32 column
-    """),
-    _record("reloc", "A use of a symbol by a program.", """
+    """,
+    ),
+    _record(
+        "reloc",
+        "A use of a symbol by a program.",
+        """
         u32 insn  # relative to the program
         ref symbol
         u16 form  # RelocForm
         u16 pad0
         u32 pad1
-    """),
-    _record("type", "Describes a value for printing.", """
+    """,
+    ),
+    _record(
+        "type",
+        "Describes a value for printing.",
+        """
         u8 kind  # TypeKind
         u8 flags  # TypeFlag
         u16 count  # fields or enumerators
@@ -420,20 +445,32 @@ RECORDS: tuple[Record, ...] = (
         i64 p0
         i64 p1
         i64 p2
-    """),
-    _record("field", "A member of a tuple, record or struct type.", """
+    """,
+    ),
+    _record(
+        "field",
+        "A member of a tuple, record or struct type.",
+        """
         str name
         u32 offset  # bytes
         ref type
         u16 bit_off  # bitfields: shift right by this after loading, 0 otherwise
         u16 bit_size  # 0: no bitfield
-    """),
-    _record("enumerator", "A name of an enum type.", """
+    """,
+    ),
+    _record(
+        "enumerator",
+        "A name of an enum type.",
+        """
         str name
         u32 pad
         i64 value
-    """),
-    _record("action", "What to do with an event.", """
+    """,
+    ),
+    _record(
+        "action",
+        "What to do with an event.",
+        """
         u16 kind  # ActionKind
         u16 flags
         u32 piece_first
@@ -447,8 +484,12 @@ RECORDS: tuple[Record, ...] = (
         u32 end_column
         u32 aux
         str source  # file of the place if it is not the script
-    """),
-    _record("piece", "Literal text of a format, then one conversion.", """
+    """,
+    ),
+    _record(
+        "piece",
+        "Literal text of a format, then one conversion.",
+        """
         str text  # NUL-terminated
         u32 text_len  # bytes, so that embedded NULs are possible
         u8 conv  # Conv
@@ -456,8 +497,12 @@ RECORDS: tuple[Record, ...] = (
         u16 arg  # field of the action's args; 0xffff: none
         u32 width
         i64 precision  # -1: none
-    """),
-    _record("param", "A named parameter (getopt).", """
+    """,
+    ),
+    _record(
+        "param",
+        "A named parameter (getopt).",
+        """
         str name
         u16 type  # ParamType
         u16 pad0
@@ -466,21 +511,34 @@ RECORDS: tuple[Record, ...] = (
         i64 default_int
         u32 offset  # of its text in the params map (strings)
         u32 pad
-    """),
-    _record("config", "A configuration variable that the script set.", """
+    """,
+    ),
+    _record(
+        "config",
+        "A configuration variable that the script set.",
+        """
         str name  # lower case, without prefix
         str value
-    """),
-    _record("func_info", "bpf_func_info of a program.", """
+    """,
+    ),
+    _record(
+        "func_info",
+        "bpf_func_info of a program.",
+        """
         u32 insn_off  # relative to the program, in instructions
         u32 type_id
-    """),
-    _record("line_info", "bpf_line_info of a program.", """
+    """,
+    ),
+    _record(
+        "line_info",
+        "bpf_line_info of a program.",
+        """
         u32 insn_off
         u32 file_name_off
         u32 line_off
         u32 line_col
-    """),
+    """,
+    ),
 )
 
 
@@ -513,7 +571,10 @@ TABLES: tuple[tuple[str, str], ...] = (
     ("line_infos", "line_info"),
 )
 
-HEADER = _record("header", "First bytes of .btaot.meta; the directory of tables follows it.", """
+HEADER = _record(
+    "header",
+    "First bytes of .btaot.meta; the directory of tables follows it.",
+    """
     u32 magic
     u16 version
     u16 machine  # ELF e_machine of the target
@@ -531,10 +592,22 @@ HEADER = _record("header", "First bytes of .btaot.meta; the directory of tables 
     u32 params_slot  # bytes per positional string parameter in the params map
     u32 scratch_slot  # bytes per scratch slot
     u8[32] digest
-""")
+""",
+)
 
 ENUMS: tuple[type[enum.IntEnum], ...] = (
-    ProbeKind, SymbolKind, UsdtPart, RelocForm, Feature, SessionFact, TypeKind, StackMode, ClockKind,
-    ActionKind, Conv, MapRole, ParamType,
+    ProbeKind,
+    SymbolKind,
+    UsdtPart,
+    RelocForm,
+    Feature,
+    SessionFact,
+    TypeKind,
+    StackMode,
+    ClockKind,
+    ActionKind,
+    Conv,
+    MapRole,
+    ParamType,
 )
 FLAGS: tuple[type[enum.IntFlag], ...] = (TypeFlag, ConvFlag, MapFlag, AttachFlag, ProgramFlag)

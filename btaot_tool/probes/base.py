@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostics
 from ..kernel.types import Kernel
-from ..payload.layout import AttachFlag, ProbeKind
+from ..payload.layout import AttachFlag, ProbeKind, SymbolKind
 from ..sema.types import Space, Type
+from ..symbols import Symbol
 from ..syntax.tree import AttachPoint
 
 
@@ -38,6 +39,7 @@ class AttachSpec:
     ns: str = ""
     pin: str = ""
     value: int = 0
+    value_symbol: Symbol | None = None  # gives the value on the host, if it is not known here
     length: int = 0
     flags: AttachFlag = AttachFlag(0)
     args: Mapping[str, ArgField] | None = field(default=None, compare=False)
@@ -92,6 +94,11 @@ class ProbeType:
             raise self._bad(point, ctx, f"{self.name} probe requires 0 arguments, found {len(point.parts)}")
         want = str(low) if low == high else f"{low} to {high}" if high - low > 1 else f"{low} or {high}"
         raise self._bad(point, ctx, f"{self.name} probe type requires {want} arguments, found {len(point.parts)}")
+
+
+def positional(text: str) -> Symbol | None:
+    """Return the load-time symbol of a positional parameter that stands for a number: ``$1``."""
+    return Symbol(SymbolKind.PARAM_INT, imm=int(text[1:])) if text[:1] == "$" and text[1:].isdigit() else None
 
 
 def has_wildcard(text: str) -> bool:

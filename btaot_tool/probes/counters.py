@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..payload.layout import ProbeKind
 from ..syntax.tree import AttachPoint
-from .base import AttachSpec, ParseContext, ProbeType, parse_number
+from .base import AttachSpec, ParseContext, ProbeType, parse_number, positional
 
 SOFTWARE = frozenset(
     {
@@ -34,10 +34,14 @@ class Counter(ProbeType):
             known = ", ".join(sorted(self.events))
             raise self._bad(point, ctx, f"{event} is not a {self.name} event", f"known: {known}")
         text = point.parts[1] if len(point.parts) == 2 else ""
+        name = ":".join((self.name, *point.parts))
+        parameter = positional(text)
+        if parameter is not None:
+            return AttachSpec(self, point, name, target=event, value_symbol=parameter)
         count = parse_number(text) if text not in ("", "*") else 0
         if count is None or count < 0:
             raise self._bad(point, ctx, f"Invalid count for {self.name} probe: '{text}'")
-        return AttachSpec(self, point, ":".join((self.name, *point.parts)), target=event, value=count)
+        return AttachSpec(self, point, name, target=event, value=count)
 
 
 PROBES = (

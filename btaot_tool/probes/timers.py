@@ -6,7 +6,7 @@ import re
 
 from ..payload.layout import ProbeKind
 from ..syntax.tree import AttachPoint
-from .base import AttachSpec, ParseContext, ProbeType, parse_number
+from .base import AttachSpec, ParseContext, ProbeType, parse_number, positional
 
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
@@ -27,11 +27,13 @@ class Timer(ProbeType):
                 raise self._bad(point, ctx, f"Invalid unit '{unit}' of {self.name} probe", "use us, ms, s or hz")
         else:
             unit, value = "ns", self._duration(point.parts[0])
+        text, parameter = ":".join((self.name, *point.parts)), positional(point.parts[-1])
+        if parameter is not None:
+            return AttachSpec(self, point, text, name=unit, value_symbol=parameter)
         if value is None:
             raise self._bad(point, ctx, f"Invalid rate of {self.name} probe: '{point.parts[-1]}'")
         if value <= 0:
             raise self._bad(point, ctx, f"{self.name} frequency should be a positive integer")
-        text = ":".join((self.name, *point.parts))
         return AttachSpec(self, point, text, name=unit, value=value)
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..payload.layout import ProbeKind
 from ..syntax.tree import AttachPoint
-from .base import AttachSpec, ParseContext, ProbeType, parse_number
+from .base import AttachSpec, ParseContext, ProbeType, parse_number, positional
 
 
 class Watchpoint(ProbeType):
@@ -16,7 +16,8 @@ class Watchpoint(ProbeType):
         """The mode is any combination of r, w and x, each once."""
         self._expect(point, ctx, 3, 3)
         address, length = (parse_number(part) for part in point.parts[:2])
-        if address is None:
+        parameter = positional(point.parts[0])
+        if address is None and parameter is None:
             raise self._bad(point, ctx, f"Invalid function/address argument: '{point.parts[0]}'")
         if length is None:
             raise self._bad(point, ctx, f"Invalid length argument: '{point.parts[1]}'")
@@ -26,7 +27,7 @@ class Watchpoint(ProbeType):
         if not mode or set(mode) - set("rwx") or len(set(mode)) != len(mode):
             raise self._bad(point, ctx, "watchpoint mode must be combination of (r,w,x)")
         text = ":".join((self.name, *point.parts))
-        return AttachSpec(self, point, text, name=mode, value=address, length=length)
+        return AttachSpec(self, point, text, name=mode, value=address or 0, value_symbol=parameter, length=length)
 
 
 PROBES = (Watchpoint(),)

@@ -14,6 +14,7 @@ from .ctypes import from_c
 from .types import (
     INT64,
     KSYM,
+    PROBE_NAME,
     UINT64,
     Agg,
     Array,
@@ -134,12 +135,21 @@ def binary(c: ExpressionChecker, node: tree.Node, op: str, left_node: tree.Expr,
             return Bool()
         return _integer_operation(c, node, op, left, right)
     if op in ("==", "!=") and _comparable(left, right):
+        _check_probe_literal(c, node, left, right)
         return Bool()
     if op in COMPARISONS and isinstance(left, Str) and isinstance(right, Str):
         return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
     if type(left) is not type(right):
         return c.error(node, f"Type mismatch for '{op}': comparing '{left}' with '{right}'")
     return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
+
+
+def _check_probe_literal(c: ExpressionChecker, node: tree.Node, left: Type, right: Type) -> None:
+    """``probe`` is a number until it is printed: only the runtime can tell whether it has a name that is known."""
+    if not isinstance(node, tree.Binary) or (left == PROBE_NAME) == (right == PROBE_NAME):
+        return
+    if not isinstance(node.right if left == PROBE_NAME else node.left, tree.StringLiteral):
+        c.error(node, "probe can only be compared with a string literal")
 
 
 def _comparable(left: Type, right: Type) -> bool:
@@ -158,6 +168,10 @@ def _comparable(left: Type, right: Type) -> bool:
             return left.size == right.size
         case Opaque(), Opaque():
             return left.kind == right.kind
+        case Opaque(), Str():
+            return left == PROBE_NAME
+        case Str(), Opaque():
+            return right == PROBE_NAME
         case Opaque(scalar=True), _ if right.is_integer:
             return left == KSYM
         case Stack(), Stack():

@@ -45,7 +45,7 @@ def check_program(
     shared = Globals()
     _declare_maps(program, shared, diags)
     params: dict[str, NamedParam] = {}
-    positional = 0
+    positional = _positional_in_probes(templates)
     final = False
     for _ in range(MAX_ROUNDS):
         shared.changed = False
@@ -84,6 +84,12 @@ def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:
         for specs in groups.values():
             templates.append(Template(len(templates), specs[0].probe, node, specs))
     return templates
+
+
+def _positional_in_probes(templates: list[Template]) -> int:
+    """Return the highest number of a positional parameter in an attach point."""
+    symbols = (spec.value_symbol for template in templates for spec in template.attaches)
+    return max((s.imm for s in symbols if s is not None), default=0)
 
 
 def _used_args(node: tree.Probe) -> frozenset[str] | None:

@@ -17,6 +17,7 @@
 #include "host.h"
 #include "providers.h"
 #include "rights.h"
+#include "symbols.h"
 #include "sys_bpf.h"
 #include "util.h"
 
@@ -283,6 +284,26 @@ static void raise_descriptor_limit(const struct env *env)
 	}
 }
 
+/* Put what a load-time symbol gives in the place of an attach point's value.  The payload is this process's own copy. */
+static int value_resolve(struct env *env, uint32_t attach)
+{
+	struct btaot_attach *at = (struct btaot_attach *)&env->payload.attaches[attach];
+	uint64_t value = 0;
+	int ret;
+
+	if (!(at->flags & BTAOT_ATTACH_FLAG_VALUE_SYMBOL))
+		return 0;
+	ret = symbol_get(env, (uint32_t)at->value, NULL, &value);
+	if (!ret && !value) {
+		err("%s: the parameter of %s must be a number above 0", symbol_place(env, &env->payload.symbols[at->value]),
+		    attach_str(env, at->text));
+		ret = -EINVAL;
+	}
+	at->value = value;
+	at->flags &= (uint16_t)~BTAOT_ATTACH_FLAG_VALUE_SYMBOL;
+	return ret;
+}
+
 int attach_expand(struct env *env)
 {
 	bool failed = false;
@@ -290,7 +311,7 @@ int attach_expand(struct env *env)
 
 	host_get(env);
 	for (uint32_t i = 0; i < env->payload.attach_count; i++)
-		failed |= expand_one(env, i) < 0;
+		failed |= value_resolve(env, i) < 0 || expand_one(env, i) < 0;
 	if (failed)
 		return -ENOENT;
 	raise_descriptor_limit(env);

@@ -391,7 +391,10 @@ static bool programs_hold(const struct payload *p)
 		if (!program_fits(p, &p->programs[i]))
 			return false;
 	for (uint32_t i = 0; i < p->attach_count; i++)
-		if (p->programs[p->attaches[i].program].kind != p->attaches[i].kind)
+		if (p->programs[p->attaches[i].program].kind != p->attaches[i].kind ||
+		    ((p->attaches[i].flags & BTAOT_ATTACH_FLAG_VALUE_SYMBOL) &&
+		     (p->attaches[i].value >= p->symbol_count ||
+		      p->symbols[p->attaches[i].value].kind != BTAOT_SYMBOL_KIND_PARAM_INT)))
 			return false;
 	return true;
 }

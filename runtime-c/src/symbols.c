@@ -114,6 +114,9 @@ static int symbol_local(struct env *env, const struct btaot_symbol *s, const str
 		/* With cookies the constant is dead code; one value for all keeps the instances' programs equal. */
 		*value = cookies_work(env, scope) ? 0 : instance_identity(env, scope->instance_index);
 		return 0;
+	case BTAOT_SYMBOL_KIND_PROBE_IS:
+		*value = !strcmp(scope->instance->name, payload_str(&env->payload, s->a));
+		return 0;
 	case BTAOT_SYMBOL_KIND_CTX_LOAD:
 	case BTAOT_SYMBOL_KIND_REG:
 	case BTAOT_SYMBOL_KIND_CTX_LSHIFT:
