@@ -10,15 +10,42 @@ from .helpers import helper_name
 from .insn import Insn, decode_insns, imm64_value
 
 _SIZES = {0x00: ("u32", 32), 0x08: ("u16", 16), 0x10: ("u8", 8), 0x18: ("u64", 64)}
-_ALU = {0x00: "+=", 0x10: "-=", 0x20: "*=", 0x30: "/=", 0x40: "|=", 0x50: "&=", 0x60: "<<=", 0x70: ">>=",
-        0x90: "%=", 0xA0: "^=", 0xB0: "=", 0xC0: "s>>="}
-_JUMP = {0x10: "==", 0x20: ">", 0x30: ">=", 0x40: "&", 0x50: "!=", 0x60: "s>", 0x70: "s>=", 0xA0: "<", 0xB0: "<=",
-         0xC0: "s<", 0xD0: "s<="}
+_ALU = {
+    0x00: "+=",
+    0x10: "-=",
+    0x20: "*=",
+    0x30: "/=",
+    0x40: "|=",
+    0x50: "&=",
+    0x60: "<<=",
+    0x70: ">>=",
+    0x90: "%=",
+    0xA0: "^=",
+    0xB0: "=",
+    0xC0: "s>>=",
+}
+_JUMP = {
+    0x10: "==",
+    0x20: ">",
+    0x30: ">=",
+    0x40: "&",
+    0x50: "!=",
+    0x60: "s>",
+    0x70: "s>=",
+    0xA0: "<",
+    0xB0: "<=",
+    0xC0: "s<",
+    0xD0: "s<=",
+}
 _ATOMIC = {0x00: ("+=", "add"), 0x40: ("|=", "or"), 0x50: ("&=", "and"), 0xA0: ("^=", "xor")}
 _MODE_ABS, _MODE_IND, _MODE_MEM, _MODE_MEMSX, _MODE_ATOMIC = 0x20, 0x40, 0x60, 0x80, 0xC0
 _FETCH, _XCHG, _CMPXCHG = 0x01, 0xE1, 0xF1
-_PSEUDO_NAMES = {op.PSEUDO_MAP_FD: "map fd", op.PSEUDO_MAP_VALUE: "map value", op.PSEUDO_BTF_ID: "btf id",
-                 op.PSEUDO_FUNC: "function"}
+_PSEUDO_NAMES = {
+    op.PSEUDO_MAP_FD: "map fd",
+    op.PSEUDO_MAP_VALUE: "map value",
+    op.PSEUDO_BTF_ID: "btf id",
+    op.PSEUDO_FUNC: "function",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +205,12 @@ def _format_call(insn: Insn) -> str:
 
 
 _FORMATS: dict[int, Callable[[Insn], str]] = {
-    op.LD: _format_ld, op.LDX: _format_ldx, op.ST: _format_st, op.STX: _format_stx, op.ALU32: _format_alu,
-    op.ALU64: _format_alu, op.JMP: _format_jmp, op.JMP32: _format_jmp,
+    op.LD: _format_ld,
+    op.LDX: _format_ldx,
+    op.ST: _format_st,
+    op.STX: _format_stx,
+    op.ALU32: _format_alu,
+    op.ALU64: _format_alu,
+    op.JMP: _format_jmp,
+    op.JMP32: _format_jmp,
 }

@@ -147,9 +147,7 @@ def _read_reloc(
     raise ObjectError(f"{where}: relocation type {kind} of symbol {symbol.name!r} is not supported")
 
 
-def _read_imm64(
-    obj: ElfObject, section: Section, data: bytearray, offset: int, insn: Insn, symbol: Symbol
-) -> BpfReloc:
+def _read_imm64(obj: ElfObject, section: Section, data: bytearray, offset: int, insn: Insn, symbol: Symbol) -> BpfReloc:
     where = f"section {section.name!r}, instruction {offset // op.SIZE}"
     second = decode_insn(data, offset + op.SIZE, obj.byteorder)
     if symbol.section == SHN_UNDEF:
@@ -166,9 +164,7 @@ def _read_imm64(
     return BpfReloc(offset // op.SIZE, CALLBACK, _function_at(obj, section, target * op.SIZE), target)
 
 
-def _resolve_call(
-    obj: ElfObject, section: Section, data: bytearray, offset: int, insn: Insn, symbol: Symbol
-) -> None:
+def _resolve_call(obj: ElfObject, section: Section, data: bytearray, offset: int, insn: Insn, symbol: Symbol) -> None:
     if symbol.section != section.index:
         raise ObjectError(f"section {section.name!r}: call of {symbol.name!r}, which is in another program's section")
     # Against a section symbol the distance is already in the instruction; it counts from the section's start.

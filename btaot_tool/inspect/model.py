@@ -39,8 +39,13 @@ def describe(info: FileInfo) -> Data:
         "static": info.static,
         "digest": {"sha256": header.digest.hex(), "valid": info.digest_valid},
         "sizes": {
-            "file": info.size, "meta": header.meta_size, "text": header.text_size, "btf": len(payload.btf),
-            "strings": len(payload.strings), "globals": header.globals_size, "scratch_slot": header.scratch_slot,
+            "file": info.size,
+            "meta": header.meta_size,
+            "text": header.text_size,
+            "btf": len(payload.btf),
+            "strings": len(payload.strings),
+            "globals": header.globals_size,
+            "scratch_slot": header.scratch_slot,
             "params_slot": header.params_slot,
         },
         "positional_params": header.param_count,
@@ -56,9 +61,18 @@ def describe(info: FileInfo) -> Data:
 
 def _attach(payload: Payload, row: Row) -> Data:
     return {
-        "text": row.text, "kind": enum_name(ProbeKind, row.kind), "target": row.target, "name": row.name,
-        "namespace": row.ns, "pin": row.pin, "value": row.value, "length": row.length,
-        "flags": flag_names(AttachFlag, row.flags), "program": row.program, "line": row.line, "column": row.column,
+        "text": row.text,
+        "kind": enum_name(ProbeKind, row.kind),
+        "target": row.target,
+        "name": row.name,
+        "namespace": row.ns,
+        "pin": row.pin,
+        "value": row.value,
+        "length": row.length,
+        "flags": flag_names(AttachFlag, row.flags),
+        "program": row.program,
+        "line": row.line,
+        "column": row.column,
     }
 
 
@@ -66,8 +80,12 @@ def _program(payload: Payload, row: Row) -> Data:
     relocs = payload.rows("relocs", row.reloc_first, row.reloc_count)
     symbols = payload.table("symbols")
     return {
-        "index": row.index, "name": row.name, "kind": enum_name(ProbeKind, row.kind),
-        "flags": flag_names(ProgramFlag, row.flags), "insns": row.insn_count, "line": row.line,
+        "index": row.index,
+        "name": row.name,
+        "kind": enum_name(ProbeKind, row.kind),
+        "flags": flag_names(ProgramFlag, row.flags),
+        "insns": row.insn_count,
+        "line": row.line,
         "relocs": [
             {
                 "insn": reloc.insn,
@@ -112,11 +130,17 @@ def _shortened(text: str) -> str:
 
 def _map(payload: Payload, row: Row) -> Data:
     return {
-        "index": row.index, "name": row.name, "role": enum_name(MapRole, row.role),
+        "index": row.index,
+        "name": row.name,
+        "role": enum_name(MapRole, row.role),
         "type": MAP_TYPES.get(row.bpf_type, str(row.bpf_type)),
-        "key": type_text(payload, row.key_type), "value": type_text(payload, row.value_type),
-        "key_size": row.key_size, "value_size": row.value_size, "max_entries": row.max_entries,
-        "flags": flag_names(MapFlag, row.flags), "bpf_flags": row.map_flags,
+        "key": type_text(payload, row.key_type),
+        "value": type_text(payload, row.value_type),
+        "key_size": row.key_size,
+        "value_size": row.value_size,
+        "max_entries": row.max_entries,
+        "flags": flag_names(MapFlag, row.flags),
+        "bpf_flags": row.map_flags,
     }
 
 
@@ -130,12 +154,17 @@ def _symbols(payload: Payload) -> list[Data]:
     result = []
     for row in payload.table("symbols"):
         programs = users.get(row.index, [])
-        result.append({
-            "index": row.index, "kind": enum_name(SymbolKind, row.kind),
-            "text": symbol_text(payload, row, programs[0].kind if programs else None),
-            "uses": len(programs), "programs": sorted({program.index for program in programs}),
-            "line": row.line, "column": row.column,
-        })
+        result.append(
+            {
+                "index": row.index,
+                "kind": enum_name(SymbolKind, row.kind),
+                "text": symbol_text(payload, row, programs[0].kind if programs else None),
+                "uses": len(programs),
+                "programs": sorted({program.index for program in programs}),
+                "line": row.line,
+                "column": row.column,
+            }
+        )
     return result
 
 
@@ -150,8 +179,11 @@ def _param(row: Row) -> Data:
 def _action(payload: Payload, row: Row) -> Data:
     maps = payload.table("maps")
     return {
-        "index": row.index, "kind": enum_name(ActionKind, row.kind),
+        "index": row.index,
+        "kind": enum_name(ActionKind, row.kind),
         "format": format_text(payload, row.piece_first, row.piece_count) or escape(row.fmt),
-        "args": type_text(payload, row.args), "map": maps[row.map].name if row.map < len(maps) else "",
-        "line": row.line, "column": row.column,
+        "args": type_text(payload, row.args),
+        "map": maps[row.map].name if row.map < len(maps) else "",
+        "line": row.line,
+        "column": row.column,
     }

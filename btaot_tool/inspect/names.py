@@ -20,8 +20,17 @@ from ..payload.layout import (
 from ..payload.reader import Payload, Row
 
 MAP_TYPES = {
-    1: "hash", 2: "array", 3: "prog_array", 4: "perf_event_array", 5: "percpu_hash", 6: "percpu_array",
-    7: "stack_trace", 9: "lru_hash", 10: "lru_percpu_hash", 27: "ringbuf", 29: "task_storage",
+    1: "hash",
+    2: "array",
+    3: "prog_array",
+    4: "perf_event_array",
+    5: "percpu_hash",
+    6: "percpu_array",
+    7: "stack_trace",
+    9: "lru_hash",
+    10: "lru_percpu_hash",
+    27: "ringbuf",
+    29: "task_storage",
 }
 
 _CONTEXT_WORDS = {
@@ -63,8 +72,11 @@ def symbol_text(payload: Payload, symbol: Row, probe: int | None = None) -> str:
 def _context_text(payload: Payload, symbol: Row, kind: SymbolKind, probe: int | None) -> str:
     word = _CONTEXT_WORDS[ProbeKind(probe)] if probe in _CONTEXT_WORDS else "context field "
     what = {
-        SymbolKind.CTX_LOAD: "", SymbolKind.CTX_LSHIFT: " shift", SymbolKind.CTX_OFFSET: " offset",
-        SymbolKind.CTX_SIZE: " size", SymbolKind.CTX_FORM: " form",
+        SymbolKind.CTX_LOAD: "",
+        SymbolKind.CTX_LSHIFT: " shift",
+        SymbolKind.CTX_OFFSET: " offset",
+        SymbolKind.CTX_SIZE: " size",
+        SymbolKind.CTX_FORM: " form",
     }
     return f"{word}{payload.string(symbol.a)}{what[kind]}"
 
@@ -183,22 +195,37 @@ def _plain_text(row: Row, kind: TypeKind) -> str:
     if kind in (TypeKind.KSTACK, TypeKind.USTACK):
         return f"{kind.name.lower()}({row.p1})"
     aggregation = kind >= TypeKind.COUNT
-    return f"{kind.name.lower()}()" if aggregation else {"VSTRING": "string", "VBUFFER": "buffer"}.get(
-        kind.name, kind.name.lower()
+    return (
+        f"{kind.name.lower()}()"
+        if aggregation
+        else {"VSTRING": "string", "VBUFFER": "buffer"}.get(kind.name, kind.name.lower())
     )
 
 
 # ---- formats --------------------------------------------------------------------------------------
 
 _CONV_LETTERS = {
-    Conv.D: "d", Conv.U: "u", Conv.X: "x", Conv.XX: "X", Conv.O: "o", Conv.C: "c", Conv.S: "s", Conv.P: "p",
-    Conv.R: "r", Conv.RX: "rx", Conv.RH: "rh",
+    Conv.D: "d",
+    Conv.U: "u",
+    Conv.X: "x",
+    Conv.XX: "X",
+    Conv.O: "o",
+    Conv.C: "c",
+    Conv.S: "s",
+    Conv.P: "p",
+    Conv.R: "r",
+    Conv.RX: "rx",
+    Conv.RH: "rh",
 }
 _INTEGERS = (Conv.D, Conv.U, Conv.X, Conv.XX, Conv.O)
 #: bits of the flags that cut an integer -> length modifier
 _LENGTHS = {0: "l", ConvFlag.INT32: "", ConvFlag.INT16: "h", ConvFlag.INT32 | ConvFlag.INT16: "hh"}
 _CONV_FLAGS = {
-    ConvFlag.LEFT: "-", ConvFlag.ZERO: "0", ConvFlag.PLUS: "+", ConvFlag.SPACE: " ", ConvFlag.ALT: "#",
+    ConvFlag.LEFT: "-",
+    ConvFlag.ZERO: "0",
+    ConvFlag.PLUS: "+",
+    ConvFlag.SPACE: " ",
+    ConvFlag.ALT: "#",
     ConvFlag.GROUP: "'",
 }
 

@@ -33,8 +33,11 @@ def _facts(data: Data) -> str:
         ("Script", data["script"]),
         ("Target", f"{data['target']}, {data['byte_order']} endian"),
         ("Compiler", f"btaot {data['compiler']}, payload format {data['format_version']}"),
-        ("Payload", f"{_bytes(sizes['meta'])} of metadata (BTF {_bytes(sizes['btf'])}), "
-                    f"{_bytes(sizes['text'])} of instructions"),
+        (
+            "Payload",
+            f"{_bytes(sizes['meta'])} of metadata (BTF {_bytes(sizes['btf'])}), "
+            f"{_bytes(sizes['text'])} of instructions",
+        ),
         ("Digest", f"{'valid' if digest['valid'] else 'WRONG: the file was changed'}, sha256 {digest['sha256']}"),
         ("License", data["license"]),
         ("Positional parameters", data["positional_params"]),
@@ -93,11 +96,7 @@ def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> st
     cells = [[str(cell) for cell in row] for row in rows]
     if not cells:
         return ""
-    columns = [
-        (name, column)
-        for name, column in zip(head, zip(*cells, strict=True), strict=True)
-        if any(column)
-    ]
+    columns = [(name, column) for name, column in zip(head, zip(*cells, strict=True), strict=True) if any(column)]
     widths = [max(len(name), *map(len, column)) for name, column in columns]
     right = [all(cell.isdigit() or not cell for cell in column) for _, column in columns]
     lines = [[name for name, _ in columns], *map(list, zip(*(column for _, column in columns), strict=True))]

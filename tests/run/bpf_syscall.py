@@ -148,8 +148,28 @@ def load(
     lines = _buffer(b"".join(struct.pack("=IIII", *row) for row in line_info))
     attr = _attr(
         "IIQQIIQII16sIIIIQIIQIIII",
-        kind, len(text) // 8, _address(code), _address(license_text), 1, len(log), _address(log), 0, flags, b"t", 0, 0,
-        btf.fd if btf else 0, 8, _address(funcs), len(func_info), 16, _address(lines), len(line_info), 0, 0, 0,
+        kind,
+        len(text) // 8,
+        _address(code),
+        _address(license_text),
+        1,
+        len(log),
+        _address(log),
+        0,
+        flags,
+        b"t",
+        0,
+        0,
+        btf.fd if btf else 0,
+        8,
+        _address(funcs),
+        len(func_info),
+        16,
+        _address(lines),
+        len(line_info),
+        0,
+        0,
+        0,
     )
     try:
         return Prog(bpf(PROG_LOAD, attr))

@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.root, sysc.NEEDS_ROOT]
 
 ORDER = "<" if sys.byteorder == "little" else ">"
 CONTEXTS = pytest.mark.parametrize(
-    "kind", [sysc.TRACEPOINT, sysc.RAW_TRACEPOINT, sysc.PERF_EVENT, sysc.KPROBE],
+    "kind",
+    [sysc.TRACEPOINT, sysc.RAW_TRACEPOINT, sysc.PERF_EVENT, sysc.KPROBE],
     ids=["tracepoint", "raw_tracepoint", "perf_event", "kprobe"],
 )
 
@@ -87,10 +88,19 @@ def test_narrow_loads_from_tracepoint_context() -> None:
 
 def test_context_address_for_probe_read() -> None:
     """ctx plus a constant from ld_imm64 is a source for probe_read_kernel in tracepoint programs."""
-    load(sysc.TRACEPOINT, [
-        *load_imm64(2, 16), Insn(MOV, 3, 1), Insn(ADD_REG, 3, 2), Insn(MOV, 1, 10), Insn(ADD, 1, imm=-8), mov(2, 8),
-        call("probe_read_kernel"), *RETURN_0,
-    ])
+    load(
+        sysc.TRACEPOINT,
+        [
+            *load_imm64(2, 16),
+            Insn(MOV, 3, 1),
+            Insn(ADD_REG, 3, 2),
+            Insn(MOV, 1, 10),
+            Insn(ADD, 1, imm=-8),
+            mov(2, 8),
+            call("probe_read_kernel"),
+            *RETURN_0,
+        ],
+    )
 
 
 # ---- dead branches --------------------------------------------------------------------------------
@@ -177,14 +187,21 @@ def test_callback_without_a_reference_is_unreachable() -> None:
 
 def test_verifier_quotes_the_script() -> None:
     attach, metadata = bpf_objects.debug_info(["f"], "t.bt", "kprobe:x { @ = *0; }\\0A")
-    ir = (f'define i64 @f(ptr %c) nounwind section "s" {attach["f"]} {{\n'
-          "  %p = call ptr inttoptr (i64 35 to ptr)(), !dbg !11\n  %v = load i64, ptr %p, align 8, !dbg !11\n"
-          f"  ret i64 %v, !dbg !11\n}}\n{metadata}")
+    ir = (
+        f'define i64 @f(ptr %c) nounwind section "s" {attach["f"]} {{\n'
+        "  %p = call ptr inttoptr (i64 35 to ptr)(), !dbg !11\n  %v = load i64, ptr %p, align 8, !dbg !11\n"
+        f"  ret i64 %v, !dbg !11\n}}\n{metadata}"
+    )
     obj = read_object(bpf_objects.compile_ir(ir, "bpfel" if ORDER == "<" else "bpfeb"))
     program = obj.programs[0]
     with pytest.raises(VerifierError) as caught:
-        load(sysc.RAW_TRACEPOINT, program.insns, Btf(obj.btf), [(f.insn, f.type_id) for f in program.func_info],
-             [(i.insn, i.file_name_off, i.line_off, i.line_col) for i in program.line_info])
+        load(
+            sysc.RAW_TRACEPOINT,
+            program.insns,
+            Btf(obj.btf),
+            [(f.insn, f.type_id) for f in program.func_info],
+            [(i.insn, i.file_name_off, i.line_off, i.line_col) for i in program.line_info],
+        )
     assert "; kprobe:x { @ = *0; } @ t.bt:1" in caught.value.log or "; kprobe:x { @ = *0; }" in caught.value.log
 
 
@@ -192,8 +209,13 @@ def test_unnamed_parameters_in_btf_are_rejected_and_repaired() -> None:
     from btaot_tool.bpf.btf import sanitize_btf
 
     pack = struct.Struct(ORDER + "III").pack
-    types = (pack(1, 1 << 24, 8) + struct.pack(ORDER + "I", 64) + pack(0, 13 << 24 | 1, 1)
-             + struct.pack(ORDER + "II", 0, 1) + pack(5, 12 << 24, 2))
+    types = (
+        pack(1, 1 << 24, 8)
+        + struct.pack(ORDER + "I", 64)
+        + pack(0, 13 << 24 | 1, 1)
+        + struct.pack(ORDER + "II", 0, 1)
+        + pack(5, 12 << 24, 2)
+    )
     strings = b"\0int\0fn\0"
     btf = struct.pack(ORDER + "HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(strings)) + types + strings
     with pytest.raises(VerifierError):
@@ -210,9 +232,16 @@ def test_map_value_address() -> None:
     memory = table.mapped(4096)
     memory[8:16] = struct.pack("=Q", 41)
     place = [Insn(op.LD_IMM64, 1, op.PSEUDO_MAP_VALUE, 0, table.fd), Insn(0, imm=8)]
-    prog = load(sysc.RAW_TRACEPOINT, [
-        *place, Insn(LOAD64, 0, 1, 0), Insn(ADD, 0, imm=1), Insn(STORE64, 1, 0, 8), Insn(op.EXIT),
-    ])
+    prog = load(
+        sysc.RAW_TRACEPOINT,
+        [
+            *place,
+            Insn(LOAD64, 0, 1, 0),
+            Insn(ADD, 0, imm=1),
+            Insn(STORE64, 1, 0, 8),
+            Insn(op.EXIT),
+        ],
+    )
     assert prog.run() == 42
     assert struct.unpack("=Q", memory[16:24]) == (42,)
     assert struct.unpack_from("=Q", table.lookup(bytes(4)), 16) == (42,)
@@ -228,38 +257,85 @@ def test_map_value_outside_is_rejected() -> None:
 def test_hash_without_preallocation(kind: int) -> None:
     """Accepted for tracing programs here; below 6.1 it is not, and the runtime preallocates."""
     table = Map(sysc.PERCPU_HASH, 8, 8, 10240, sysc.F_NO_PREALLOC)
-    load(kind, [Insn(0x7A, 10, off=-8, imm=1), *map_fd(1, table.fd), Insn(MOV, 2, 10), Insn(ADD, 2, imm=-8),
-                call("map_lookup_elem"), *RETURN_0])
+    load(
+        kind,
+        [
+            Insn(0x7A, 10, off=-8, imm=1),
+            *map_fd(1, table.fd),
+            Insn(MOV, 2, 10),
+            Insn(ADD, 2, imm=-8),
+            call("map_lookup_elem"),
+            *RETURN_0,
+        ],
+    )
 
 
 def test_ringbuf_output() -> None:
     ring = Ringbuf(4096)
-    prog = load(sysc.RAW_TRACEPOINT, [
-        Insn(0x7A, 10, off=-16, imm=7), Insn(0x7A, 10, off=-8, imm=9), *map_fd(1, ring.fd), Insn(MOV, 2, 10),
-        Insn(ADD, 2, imm=-16), mov(3, 16), mov(4, 0), call("ringbuf_output"), Insn(op.EXIT),
-    ])
+    prog = load(
+        sysc.RAW_TRACEPOINT,
+        [
+            Insn(0x7A, 10, off=-16, imm=7),
+            Insn(0x7A, 10, off=-8, imm=9),
+            *map_fd(1, ring.fd),
+            Insn(MOV, 2, 10),
+            Insn(ADD, 2, imm=-16),
+            mov(3, 16),
+            mov(4, 0),
+            call("ringbuf_output"),
+            Insn(op.EXIT),
+        ],
+    )
     assert prog.run() == 0 and prog.run() == 0
     assert ring.records() == [struct.pack("=QQ", 7, 9)] * 2
 
 
 def test_full_ringbuf_says_so() -> None:
     ring = Ringbuf(4096)
-    prog = load(sysc.RAW_TRACEPOINT, [
-        *map_fd(1, ring.fd), *load_imm64(2, 2048), mov(3, 0), call("ringbuf_reserve"), Insn(0x15, 0, off=4, imm=0),
-        Insn(MOV, 1, 0), mov(2, 0), call("ringbuf_submit"), mov(0, 1), Insn(op.EXIT),
-    ])
+    prog = load(
+        sysc.RAW_TRACEPOINT,
+        [
+            *map_fd(1, ring.fd),
+            *load_imm64(2, 2048),
+            mov(3, 0),
+            call("ringbuf_reserve"),
+            Insn(0x15, 0, off=4, imm=0),
+            Insn(MOV, 1, 0),
+            mov(2, 0),
+            call("ringbuf_submit"),
+            mov(0, 1),
+            Insn(op.EXIT),
+        ],
+    )
     assert [prog.run() for _ in range(3)] == [1, 0, 0]
 
 
 def test_variable_length_output_from_scratch() -> None:
     """A per-CPU array holds a record of 1024 bytes; its length is clamped as LLVM does for smax and umin."""
     scratch, ring = Map(sysc.PERCPU_ARRAY, 4, 2048, 1), Ringbuf(65536)
-    prog = load(sysc.RAW_TRACEPOINT, [
-        Insn(LOAD64, 7, 1, 0), Insn(0x62, 10, off=-4, imm=0), *map_fd(1, scratch.fd), Insn(MOV, 2, 10),
-        Insn(ADD, 2, imm=-4), call("map_lookup_elem"), Insn(0x15, 0, off=11, imm=0), Insn(MOV, 2, 0), Insn(MOV, 3, 7),
-        Insn(0x65, 3, off=1, imm=0), mov(3, 0), Insn(0xB5, 3, off=1, imm=1024), mov(3, 1024),
-        *map_fd(1, ring.fd), mov(4, 0), call("ringbuf_output"), Insn(op.EXIT), *RETURN_0,
-    ])
+    prog = load(
+        sysc.RAW_TRACEPOINT,
+        [
+            Insn(LOAD64, 7, 1, 0),
+            Insn(0x62, 10, off=-4, imm=0),
+            *map_fd(1, scratch.fd),
+            Insn(MOV, 2, 10),
+            Insn(ADD, 2, imm=-4),
+            call("map_lookup_elem"),
+            Insn(0x15, 0, off=11, imm=0),
+            Insn(MOV, 2, 0),
+            Insn(MOV, 3, 7),
+            Insn(0x65, 3, off=1, imm=0),
+            mov(3, 0),
+            Insn(0xB5, 3, off=1, imm=1024),
+            mov(3, 1024),
+            *map_fd(1, ring.fd),
+            mov(4, 0),
+            call("ringbuf_output"),
+            Insn(op.EXIT),
+            *RETURN_0,
+        ],
+    )
     for length in (5, 0, 1 << 63, 5000):
         prog.run([length])
     assert [len(record) for record in ring.records()] == [5, 0, 0, 1024]
@@ -269,19 +345,41 @@ def test_variable_length_output_from_scratch() -> None:
 
 
 def test_reading_null_zeroes_the_buffer() -> None:
-    prog = load(sysc.RAW_TRACEPOINT, [
-        Insn(0x7A, 10, off=-16, imm=-1), Insn(0x7A, 10, off=-8, imm=-1), Insn(MOV, 1, 10), Insn(ADD, 1, imm=-16),
-        mov(2, 16), mov(3, 0), call("probe_read_kernel"), Insn(0x65, 0, off=4, imm=-1), Insn(LOAD64, 0, 10, -16),
-        Insn(LOAD64, 1, 10, -8), Insn(0x4F, 0, 1), Insn(op.EXIT), mov(0, 77), Insn(op.EXIT),
-    ])
+    prog = load(
+        sysc.RAW_TRACEPOINT,
+        [
+            Insn(0x7A, 10, off=-16, imm=-1),
+            Insn(0x7A, 10, off=-8, imm=-1),
+            Insn(MOV, 1, 10),
+            Insn(ADD, 1, imm=-16),
+            mov(2, 16),
+            mov(3, 0),
+            call("probe_read_kernel"),
+            Insn(0x65, 0, off=4, imm=-1),
+            Insn(LOAD64, 0, 10, -16),
+            Insn(LOAD64, 1, 10, -8),
+            Insn(0x4F, 0, 1),
+            Insn(op.EXIT),
+            mov(0, 77),
+            Insn(op.EXIT),
+        ],
+    )
     assert prog.run() == 0
 
 
 def test_fetching_atomics_work_here() -> None:
-    prog = load(sysc.RAW_TRACEPOINT, [
-        Insn(0x7A, 10, off=-8, imm=5), mov(0, 5), mov(1, 9), Insn(0xDB, 10, 1, -8, 0xF1), Insn(LOAD64, 2, 10, -8),
-        Insn(ADD_REG, 0, 2), Insn(op.EXIT),
-    ])
+    prog = load(
+        sysc.RAW_TRACEPOINT,
+        [
+            Insn(0x7A, 10, off=-8, imm=5),
+            mov(0, 5),
+            mov(1, 9),
+            Insn(0xDB, 10, 1, -8, 0xF1),
+            Insn(LOAD64, 2, 10, -8),
+            Insn(ADD_REG, 0, 2),
+            Insn(op.EXIT),
+        ],
+    )
     assert prog.run() == 14
 
 
@@ -295,9 +393,18 @@ def test_kernel_symbol_address() -> None:
     def place(dst: int, offset: int) -> list[Insn]:
         return [Insn(op.LD_IMM64, dst, op.PSEUDO_MAP_VALUE, 0, buffer.fd), Insn(0, imm=offset)]
 
-    prog = load(sysc.SYSCALL, [
-        *place(1, 8), mov(2, len(name)), mov(3, 0), *place(4, 0), call("kallsyms_lookup_name"), Insn(op.EXIT),
-    ], flags=sysc.F_SLEEPABLE)
+    prog = load(
+        sysc.SYSCALL,
+        [
+            *place(1, 8),
+            mov(2, len(name)),
+            mov(3, 0),
+            *place(4, 0),
+            call("kallsyms_lookup_name"),
+            Insn(op.EXIT),
+        ],
+        flags=sysc.F_SLEEPABLE,
+    )
     result = struct.unpack("=i", struct.pack("=I", prog.run(bytes(8))))[0]
     assert result in (0, -errno.EPERM)
     if result:

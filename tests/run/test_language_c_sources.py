@@ -94,7 +94,8 @@ def test_wrong_calls(folder: Path, call: str, expected: str) -> None:
 @pytest.mark.parametrize(("text", "expected"), [
     ("int counter; int f(void) { return counter++; }", "the global variable 'counter' is not supported"),
     ("int g(int); int f(void) { return g(1); }", "the function 'g' is not defined"),
-    ("struct s { int a, b; }; struct s f(void) { struct s x = { 1, 2 }; return x; }", "aggregate returns are not supported"),
+    ("struct s { int a, b; }; struct s f(void) { struct s x = { 1, 2 }; return x; }",
+     "aggregate returns are not supported"),
 ])  # fmt: skip
 def test_what_c_cannot_do_here(folder: Path, text: str, expected: str) -> None:
     (folder / "lib.bpf.c").write_text(text)

@@ -72,7 +72,8 @@ class Expressions:
     def _variable(self) -> Number:
         bits, signed = self.random.choice((8, 16, 32, 64)), self.random.random() < 0.5
         edges = (0, 1, -1, (1 << (bits - 1)) - 1, 1 << (bits - 1), (1 << bits) - 1)
-        value = self.random.choice((self.random.getrandbits(bits), self.random.randrange(100), self.random.choice(edges)))
+        small, edge = self.random.randrange(100), self.random.choice(edges)
+        value = self.random.choice((self.random.getrandbits(bits), small, edge))
         return wrap(value, bits, signed)
 
     def make(self, depth: int) -> tuple[str, Number]:

@@ -72,7 +72,9 @@ def compile_ir(ir: str, triple: str = "bpfel", cpu: str = "v3", optimize: bool =
 
 def flag_program() -> str:
     """Return a program whose branch a flag symbol chooses."""
-    return SYMBOLS + """
+    return (
+        SYMBOLS
+        + """
 define i64 @prog(ptr %ctx) nounwind "no-builtins" section "one" {
   %on = icmp ne i64 ptrtoint (ptr @"flag:loop" to i64), 0
   br i1 %on, label %yes, label %no
@@ -84,12 +86,15 @@ no:
   ret i64 0
 }
 """
+    )
 
 
 def context_load_program() -> str:
     """Return a program that reads one context field and one load-time constant, with debug information."""
     attach, metadata = debug_info(["entry_point"])
-    return SYMBOLS + f"""
+    return (
+        SYMBOLS
+        + f"""
 declare i64 @"ldx:a,b(c)"(ptr) {LDX_ATTRIBUTES}
 define i64 @entry_point(ptr %ctx) nounwind "no-builtins" section "two" {attach["entry_point"]} {{
   %v = call i64 @"ldx:a,b(c)"(ptr %ctx), !dbg !11
@@ -98,12 +103,15 @@ define i64 @entry_point(ptr %ctx) nounwind "no-builtins" section "two" {attach["
 }}
 {metadata}
 """
+    )
 
 
 def callback_program() -> str:
     """Return a program with a callback and a static call, with debug information."""
     attach, metadata = debug_info(["looper", "body", "helper_fn"])
-    return SYMBOLS + f"""
+    return (
+        SYMBOLS
+        + f"""
 define i64 @looper(ptr %ctx) nounwind "no-builtins" section "three" {attach["looper"]} {{
   %state = alloca i64, align 8
   store i64 0, ptr %state, align 8, !dbg !11
@@ -125,6 +133,7 @@ define internal i64 @helper_fn(i64 %x) nounwind noinline "no-builtins" section "
 }}
 {metadata}
 """
+    )
 
 
 def arithmetic_program() -> str:

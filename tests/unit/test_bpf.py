@@ -30,8 +30,12 @@ BOTH = pytest.mark.parametrize("triple", ["bpfel", "bpfeb"])
 
 
 @given(
-    code=st.integers(0, 255), dst=st.integers(0, 15), src=st.integers(0, 15), off=st.integers(-32768, 32767),
-    imm=st.integers(-(2**31), 2**31 - 1), order=st.sampled_from("<>"),
+    code=st.integers(0, 255),
+    dst=st.integers(0, 15),
+    src=st.integers(0, 15),
+    off=st.integers(-32768, 32767),
+    imm=st.integers(-(2**31), 2**31 - 1),
+    order=st.sampled_from("<>"),
 )
 def test_insn_round_trip(code: int, dst: int, src: int, off: int, imm: int, order: str) -> None:
     insn = Insn(code, dst, src, off, imm)
@@ -65,7 +69,8 @@ def test_constants_and_context_loads(triple: str) -> None:
     (program,) = obj.programs
     assert (program.section, program.name, program.insn_count) == ("two", "entry_point", 5)
     assert [(r.insn, r.kind, r.symbol) for r in program.relocs] == [
-        (0, CALL, "ldx:a,b(c)"), (1, IMM64, "field:task_struct.mm"),
+        (0, CALL, "ldx:a,b(c)"),
+        (1, IMM64, "field:task_struct.mm"),
     ]
     assert [f.insn for f in program.func_info] == [0]
     assert program.line_info[0].line_col >> 10 == 1
@@ -108,7 +113,8 @@ def test_twenty_programs_are_read_quickly() -> None:
     attach, metadata = bpf_objects.debug_info([f"f{i}" for i in range(20)])
     functions = "\n".join(
         f'define i64 @f{i}(ptr %c) nounwind "no-builtins" section "s{i}" {attach[f"f{i}"]} {{\n'
-        f'  ret i64 ptrtoint (ptr @"map:0" to i64), !dbg !{11 + 2 * i}\n}}' for i in range(20)
+        f'  ret i64 ptrtoint (ptr @"map:0" to i64), !dbg !{11 + 2 * i}\n}}'
+        for i in range(20)
     )
     elf = bpf_objects.compile_ir(bpf_objects.SYMBOLS + functions + "\n" + metadata)
     assert all(len(p.relocs) == 1 and len(p.func_info) == 1 for p in read_object(elf).programs)
@@ -125,15 +131,24 @@ def _seconds(elf: bytes) -> float:
 @pytest.mark.parametrize(
     ("ir", "message"),
     [
-        ('@d = global i64 5, section ".data"\ndefine i64 @f(ptr %c) section "s" {\n  %v = load i64, ptr @d\n'
-         "  ret i64 %v\n}", "data of its own"),
+        (
+            '@d = global i64 5, section ".data"\ndefine i64 @f(ptr %c) section "s" {\n  %v = load i64, ptr @d\n'
+            "  ret i64 %v\n}",
+            "data of its own",
+        ),
         ("define i64 @f(ptr %c) {\n  ret i64 0\n}", "stands in no program's section"),
-        ('define internal i64 @g(i64 %x) noinline section "s" {\n  %t = call i64 inttoptr (i64 5 to ptr)()\n'
-         '  %r = add i64 %t, %x\n  ret i64 %r\n}\ndefine i64 @f(ptr %c) section "s" {\n  %v = call i64 @g(i64 1)\n'
-         "  ret i64 %v\n}", "does not begin with the program's entry function"),
-        ('define i64 @g(i64 %x) noinline section "t" {\n  %t = call i64 inttoptr (i64 5 to ptr)()\n'
-         '  %r = add i64 %t, %x\n  ret i64 %r\n}\ndefine i64 @f(ptr %c) section "s" {\n  %v = call i64 @g(i64 1)\n'
-         "  ret i64 %v\n}", "in another program's section"),
+        (
+            'define internal i64 @g(i64 %x) noinline section "s" {\n  %t = call i64 inttoptr (i64 5 to ptr)()\n'
+            '  %r = add i64 %t, %x\n  ret i64 %r\n}\ndefine i64 @f(ptr %c) section "s" {\n  %v = call i64 @g(i64 1)\n'
+            "  ret i64 %v\n}",
+            "does not begin with the program's entry function",
+        ),
+        (
+            'define i64 @g(i64 %x) noinline section "t" {\n  %t = call i64 inttoptr (i64 5 to ptr)()\n'
+            '  %r = add i64 %t, %x\n  ret i64 %r\n}\ndefine i64 @f(ptr %c) section "s" {\n  %v = call i64 @g(i64 1)\n'
+            "  ret i64 %v\n}",
+            "in another program's section",
+        ),
     ],
 )
 def test_objects_that_cannot_be_loaded(ir: str, message: str) -> None:
@@ -175,19 +190,21 @@ def test_sanitize(order: str) -> None:
     strings = b"\0a:b\0fine\0E\0"
     pack = struct.Struct(order + "III").pack
     word = struct.Struct(order + "I").pack
-    types = b"".join([
-        pack(5, _kind(1), 4) + word(32),  # 1 INT
-        pack(0, _kind(13, 1), 1) + word(0) + word(1),  # 2 FUNC_PROTO with an unnamed parameter
-        pack(1, _kind(12, 1), 2),  # 3 FUNC "a:b", global
-        pack(5, _kind(16), 8),  # 4 FLOAT
-        pack(1, _kind(14), 1) + word(1),  # 5 VAR
-        pack(1, _kind(15, 1), 8) + word(5) + word(0) + word(8),  # 6 DATASEC
-        pack(5, _kind(17), 1) + word(0),  # 7 DECL_TAG
-        pack(5, _kind(18), 1),  # 8 TYPE_TAG
-        pack(10, _kind(19, 1), 8) + word(5) + word(1) + word(2),  # 9 ENUM64
-        pack(10, _kind(6, 1, 1), 4) + word(5) + word(1),  # 10 ENUM, signed
-        pack(5, _kind(12, 0), 2),  # 11 FUNC "fine"
-    ])
+    types = b"".join(
+        [
+            pack(5, _kind(1), 4) + word(32),  # 1 INT
+            pack(0, _kind(13, 1), 1) + word(0) + word(1),  # 2 FUNC_PROTO with an unnamed parameter
+            pack(1, _kind(12, 1), 2),  # 3 FUNC "a:b", global
+            pack(5, _kind(16), 8),  # 4 FLOAT
+            pack(1, _kind(14), 1) + word(1),  # 5 VAR
+            pack(1, _kind(15, 1), 8) + word(5) + word(0) + word(8),  # 6 DATASEC
+            pack(5, _kind(17), 1) + word(0),  # 7 DECL_TAG
+            pack(5, _kind(18), 1),  # 8 TYPE_TAG
+            pack(10, _kind(19, 1), 8) + word(5) + word(1) + word(2),  # 9 ENUM64
+            pack(10, _kind(6, 1, 1), 4) + word(5) + word(1),  # 10 ENUM, signed
+            pack(5, _kind(12, 0), 2),  # 11 FUNC "fine"
+        ]
+    )
     clean = sanitize_btf(_btf(types, strings, order), order)
     assert function_names(clean, order) == {3: "a_b", 11: "fine"}
     size = struct.unpack_from(order + "I", clean, 12)[0]
@@ -197,8 +214,19 @@ def test_sanitize(order: str) -> None:
         kind, vlen = info >> 24 & 31, info & 0xFFFF
         kinds.append((kind, vlen, info >> 31))
         offset += 12 + (extra.get(kind, 0) if kind != 6 else 8 * vlen)
-    assert kinds == [(1, 0, 0), (13, 0, 0), (12, 0, 0), (4, 0, 0), (1, 0, 0), (1, 0, 0), (1, 0, 0), (10, 0, 0),
-                     (1, 0, 0), (6, 1, 0), (12, 0, 0)]
+    assert kinds == [
+        (1, 0, 0),
+        (13, 0, 0),
+        (12, 0, 0),
+        (4, 0, 0),
+        (1, 0, 0),
+        (1, 0, 0),
+        (1, 0, 0),
+        (10, 0, 0),
+        (1, 0, 0),
+        (6, 1, 0),
+        (12, 0, 0),
+    ]
 
 
 def test_function_linkage_becomes_static() -> None:
@@ -270,8 +298,12 @@ def test_agrees_with_llvm_objdump(tmp_path: Path, name: str, triple: str) -> Non
     elf = bpf_objects.compile_ir(getattr(bpf_objects, name)(), triple)
     (tmp_path / "t.o").write_bytes(elf)
     command = [tool, "-d", "--no-show-raw-insn", "--mcpu=v3", str(tmp_path / "t.o")]
-    theirs = [_plain(m.group(1)) for m in re.finditer(
-        r"^ +\d+:\s+(.*)$", subprocess.run(command, capture_output=True, text=True, check=True).stdout, re.M)]
+    theirs = [
+        _plain(m.group(1))
+        for m in re.finditer(
+            r"^ +\d+:\s+(.*)$", subprocess.run(command, capture_output=True, text=True, check=True).stdout, re.M
+        )
+    ]
     obj = read_object(elf)
     ours = [_plain(line[8:]) for line in disassemble(obj.programs[0].insns, obj.byteorder) if line[6:7] == ":"]
     assert len(ours) == len(theirs)

@@ -54,18 +54,21 @@ def test_external_loses_the_branch() -> None:
 
 
 def test_constant_is_ld_imm64_with_imm_zero() -> None:
-    prog = program('  ret i64 ptrtoint (ptr @x to i64)', "@x = extern_weak global i8")
+    prog = program("  ret i64 ptrtoint (ptr @x to i64)", "@x = extern_weak global i8")
     assert [(r.insn, r.kind, r.symbol) for r in prog.relocs] == [(0, IMM64, "x")]
     assert decode_insns(prog.insns)[:2] == [Insn(op.LD_IMM64), Insn(0)]
 
 
-@pytest.mark.parametrize("use", [
-    "  %v = add i64 ptrtoint (ptr @x to i64), 24\n  ret i64 %v",
-    "  %p = getelementptr i8, ptr %ctx, i64 ptrtoint (ptr @x to i64)\n  %q = getelementptr i8, ptr %p, i64 8\n"
-    "  %v = load i64, ptr %q, align 8\n  ret i64 %v",
-    "  %v = ptrtoint ptr getelementptr (i8, ptr @x, i64 40) to i64\n  ret i64 %v",
-    "  store i64 1, ptr getelementptr (i8, ptr @x, i64 16), align 8\n  ret i64 0",
-])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "  %v = add i64 ptrtoint (ptr @x to i64), 24\n  ret i64 %v",
+        "  %p = getelementptr i8, ptr %ctx, i64 ptrtoint (ptr @x to i64)\n  %q = getelementptr i8, ptr %p, i64 8\n"
+        "  %v = load i64, ptr %q, align 8\n  ret i64 %v",
+        "  %v = ptrtoint ptr getelementptr (i8, ptr @x, i64 40) to i64\n  ret i64 %v",
+        "  store i64 1, ptr getelementptr (i8, ptr @x, i64 16), align 8\n  ret i64 0",
+    ],
+)
 def test_addends_stay_instructions(use: str) -> None:
     """read_object refuses an addend, so that reading is the test; the last two are how maps' values are addressed."""
     (reloc,) = program(use, "@x = extern_weak global i8").relocs
@@ -80,8 +83,10 @@ def test_i8_symbol_is_assumed_unaligned() -> None:
 
 def test_one_symbol_many_uses() -> None:
     """A constant that is used twice is loaded at least once, always by a relocated instruction."""
-    body = ("  %v = load i64, ptr %ctx, align 8\n  %a = mul i64 %v, ptrtoint (ptr @x to i64)\n"
-            "  %b = add i64 %a, ptrtoint (ptr @x to i64)\n  ret i64 %b")
+    body = (
+        "  %v = load i64, ptr %ctx, align 8\n  %a = mul i64 %v, ptrtoint (ptr @x to i64)\n"
+        "  %b = add i64 %a, ptrtoint (ptr @x to i64)\n  ret i64 %b"
+    )
     prog = program(body, "@x = extern_weak global i8")
     wide = [i for i, insn in enumerate(decode_insns(prog.insns)) if insn.code == op.LD_IMM64]
     assert wide == [r.insn for r in prog.relocs] and wide
@@ -106,8 +111,7 @@ def test_context_load_is_one_call() -> None:
 
 
 def test_context_pointer_is_in_r1_before_each_call() -> None:
-    body = ('  %v = call i64 @"ldx:0"(ptr %ctx)\n  %w = call i64 @"ldx:1"(ptr %ctx)\n'
-            "  %x = sub i64 %v, %w\n  ret i64 %x")
+    body = '  %v = call i64 @"ldx:0"(ptr %ctx)\n  %w = call i64 @"ldx:1"(ptr %ctx)\n  %x = sub i64 %v, %w\n  ret i64 %x'
     prog = program(body, LDX)
     code = decode_insns(prog.insns)
     second = prog.relocs[1].insn
@@ -116,8 +120,10 @@ def test_context_pointer_is_in_r1_before_each_call() -> None:
 
 
 def test_same_load_is_done_once_and_unused_not_at_all() -> None:
-    body = ('  %v = call i64 @"ldx:0"(ptr %ctx)\n  %w = call i64 @"ldx:0"(ptr %ctx)\n'
-            '  %u = call i64 @"ldx:1"(ptr %ctx)\n  %x = add i64 %v, %w\n  ret i64 %x')
+    body = (
+        '  %v = call i64 @"ldx:0"(ptr %ctx)\n  %w = call i64 @"ldx:0"(ptr %ctx)\n'
+        '  %u = call i64 @"ldx:1"(ptr %ctx)\n  %x = add i64 %v, %w\n  ret i64 %x'
+    )
     assert [r.symbol for r in program(body, LDX).relocs] == ["ldx:0"]
 
 
@@ -144,14 +150,18 @@ def test_v3_uses_32_bit_operations() -> None:
 
 def test_unreachable_becomes_a_call() -> None:
     """Why it is never emitted."""
-    body = "  %v = load i64, ptr %ctx, align 8\n  %c = icmp eq i64 %v, 1\n  br i1 %c, label %a, label %b\na:\n" \
-           "  call void inttoptr (i64 5 to ptr)()\n  unreachable\nb:\n  ret i64 0"
+    body = (
+        "  %v = load i64, ptr %ctx, align 8\n  %c = icmp eq i64 %v, 1\n  br i1 %c, label %a, label %b\na:\n"
+        "  call void inttoptr (i64 5 to ptr)()\n  unreachable\nb:\n  ret i64 0"
+    )
     assert [r.symbol for r in program(body).relocs] == ["__bpf_trap"]
 
 
 def copy_size(align: int) -> int:
-    body = (f"  call void @llvm.memcpy.p0.p0.i64(ptr align {align} inttoptr (i64 8 to ptr), ptr align {align} %ctx,"
-            " i64 64, i1 false)\n  ret i64 0")
+    body = (
+        f"  call void @llvm.memcpy.p0.p0.i64(ptr align {align} inttoptr (i64 8 to ptr), ptr align {align} %ctx,"
+        " i64 64, i1 false)\n  ret i64 0"
+    )
     return len(insns(body, "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"))
 
 
@@ -199,8 +209,10 @@ def in_process(code: str, cwd: Path | None = None) -> subprocess.CompletedProces
 
 def test_bytes_depend_on_nothing_else(tmp_path: Path) -> None:
     """Same input, same object: in another process, in another directory, with another hash seed."""
-    code = ("import bpf_objects, hashlib\n"
-            "print(hashlib.sha256(bpf_objects.compile_ir(bpf_objects.callback_program())).hexdigest())")
+    code = (
+        "import bpf_objects, hashlib\n"
+        "print(hashlib.sha256(bpf_objects.compile_ir(bpf_objects.callback_program())).hexdigest())"
+    )
     digests = {in_process(code, cwd).stdout for cwd in (tmp_path, Path("/"))}
     import hashlib
 
@@ -212,20 +224,20 @@ def test_bytes_depend_on_nothing_else(tmp_path: Path) -> None:
 
 LETHAL = {
     "sdiv": "  %v = load i64, ptr %ctx, align 8\n  %w = sdiv i64 %v, 7\n  %x = sdiv i64 5, %v\n  %y = add i64 %w, %x\n"
-            "  ret i64 %y",
+    "  ret i64 %y",
     "float": "  %v = load double, ptr %ctx, align 8\n  %w = fadd double %v, 1.0\n  store double %w, ptr %ctx, align 8\n"
-             "  ret i64 0",
+    "  ret i64 0",
     "six arguments": "  %v = call i64 inttoptr (i64 5 to ptr)(i64 1, i64 2, i64 3, i64 4, i64 5, i64 6)\n  ret i64 %v",
     "byte atomics": "  %v = atomicrmw add ptr %ctx, i8 1 seq_cst\n  ret i64 0",
     "dynamic memcpy": "  %v = load i64, ptr %ctx, align 8\n"
-                      "  call void @llvm.memcpy.p0.p0.i64(ptr inttoptr (i64 8 to ptr), ptr %ctx, i64 %v, i1 false)\n"
-                      "  ret i64 0",
+    "  call void @llvm.memcpy.p0.p0.i64(ptr inttoptr (i64 8 to ptr), ptr %ctx, i64 %v, i1 false)\n"
+    "  ret i64 0",
     "big memset": "  call void @llvm.memset.p0.i64(ptr align 8 %ctx, i8 0, i64 2048, i1 false)\n  ret i64 0",
     "dynamic alloca": "  %v = load i64, ptr %ctx, align 8\n  %p = alloca i8, i64 %v, align 8\n"
-                      "  %r = call i64 inttoptr (i64 4 to ptr)(ptr %p, i32 8, ptr %ctx)\n  ret i64 %r",
+    "  %r = call i64 inttoptr (i64 4 to ptr)(ptr %p, i32 8, ptr %ctx)\n  ret i64 %r",
     "srem": "  %v = load i32, ptr %ctx, align 4\n  %w = srem i32 100, %v\n  %x = zext i32 %w to i64\n  ret i64 %x",
     "128 bits": "  %v = load i128, ptr %ctx, align 8\n  %w = mul i128 %v, %v\n  store i128 %w, ptr %ctx, align 8\n"
-                "  ret i64 0",
+    "  ret i64 0",
     "atomic umax": "  %v = atomicrmw umax ptr %ctx, i64 7 seq_cst\n  ret i64 %v",
     "fence": "  fence seq_cst\n  ret i64 0",
 }
@@ -233,8 +245,9 @@ LETHAL = {
 
 def try_compile(body: str) -> str:
     """Return Python that compiles a function and says "alive" whatever exception that raises."""
-    declarations = ("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
-                    "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n")
+    declarations = (
+        "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\ndeclare void @llvm.memset.p0.i64(ptr, i8, i64, i1)\n"
+    )
     ir = f"{declarations}{HEAD}{body}\n}}"
     return f"""
 import bpf_objects

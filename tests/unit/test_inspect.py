@@ -27,8 +27,13 @@ def make_elf(path: Path, sections: dict[str, bytes]) -> Path:
         fields = (names.index(name.encode()), kind, 0, 0, 64 + len(body), len(data), 0, 0, 1, 0)
         headers.append(struct.pack("<IIQQQQIIQQ", *fields))
         body += data
-    head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack(
-        "<HHIQQQIHHHHHH", 2, 62, 1, 0, 0, 64 + len(body), 0, 64, 56, 0, 64, len(headers), len(headers) - 1)
+    head = (
+        b"\x7fELF\x02\x01\x01"
+        + bytes(9)
+        + struct.pack(
+            "<HHIQQQIHHHHHH", 2, 62, 1, 0, 0, 64 + len(body), 0, 64, 56, 0, 64, len(headers), len(headers) - 1
+        )
+    )
     path.write_bytes(head + body + b"".join(headers))
     return path
 
@@ -42,9 +47,17 @@ def binary(tmp_path: Path) -> str:
 def test_text(binary: str) -> None:
     text = inspect_file(binary, False)
     for part in (
-        "tracepoint:syscalls:sys_enter_openat", "percpu_hash  string[16]  count()", "tracepoint field args.filename",
-        "task_struct.mm offset", r'"pid %d %-16s\n"', "(int64, string[16])", "; 1: begin { }", "x86_64, little endian",
-        "valid, sha256", "sample.bt", "max_map_keys",
+        "tracepoint:syscalls:sys_enter_openat",
+        "percpu_hash  string[16]  count()",
+        "tracepoint field args.filename",
+        "task_struct.mm offset",
+        r'"pid %d %-16s\n"',
+        "(int64, string[16])",
+        "; 1: begin { }",
+        "x86_64, little endian",
+        "valid, sha256",
+        "sample.bt",
+        "max_map_keys",
     ):
         assert part in text
     assert not any(line != line.rstrip() for line in text.splitlines())
@@ -54,8 +67,24 @@ def test_text(binary: str) -> None:
 def test_json(binary: str) -> None:
     data = json.loads(inspect_file(binary, True))
     assert list(data) == [
-        "file", "script", "target", "compiler", "license", "format_version", "byte_order", "static", "digest", "sizes",
-        "positional_params", "attach_points", "programs", "maps", "symbols", "params", "actions", "config",
+        "file",
+        "script",
+        "target",
+        "compiler",
+        "license",
+        "format_version",
+        "byte_order",
+        "static",
+        "digest",
+        "sizes",
+        "positional_params",
+        "attach_points",
+        "programs",
+        "maps",
+        "symbols",
+        "params",
+        "actions",
+        "config",
     ]
     assert data["target"] == "x86_64" and data["static"] and data["digest"]["valid"]
     assert data["programs"][0]["insns"] == 5
@@ -96,8 +125,11 @@ def test_words_of_the_globals_map_have_names() -> None:
     writer.add("symbol", kind=SymbolKind.MAP_VALUE, a=1)
     payload = read_payload(*writer.build(b""))
     assert [symbol_text(payload, row) for row in payload.table("symbols")] == [
-        "map globals: running", "map globals: events lost", "map globals: updates lost of @m",
-        "map globals value + 200", "map @m value",
+        "map globals: running",
+        "map globals: events lost",
+        "map globals: updates lost of @m",
+        "map globals value + 200",
+        "map @m value",
     ]
 
 

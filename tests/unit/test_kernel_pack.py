@@ -76,8 +76,7 @@ def test_every_reference_resolves(name: str) -> None:
             plain = strip_typedefs(member.type)
             if isinstance(plain, CRef) and kernel.struct(plain.name) is None and kernel.enum(plain.name) is None:
                 missing.add(plain.name)
-    # Empty structs of 7.2 that its pack, made before scripts/packlib/delta.py kept them, only declares.
-    assert not missing - {"struct arch_vdso_time_data", "struct local_lock"}
+    assert not missing
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,16 @@ NARROW = Target("armv7", 40, 32, False, "arm-linux-musleabihf", "arm", "armhf")
 
 def test_header_names() -> None:
     text = c_header()
-    for name in ("BTAOT_PROBE_KIND_BEGIN = 0", "BTAOT_SYMBOL_KIND_MAP_FD = 0", "BTAOT_CONV_FLAG_LEFT = 1",
-                 "BTAOT_MAP_FLAG_SCALAR = 1", "BTAOT_TABLE_STRINGS", "struct btaot_table tables[BTAOT_TABLE_COUNT]",
-                 "#define BTAOT_TYPE_KIND_LIMIT 41", "struct btaot_func_info"):
+    for name in (
+        "BTAOT_PROBE_KIND_BEGIN = 0",
+        "BTAOT_SYMBOL_KIND_MAP_FD = 0",
+        "BTAOT_CONV_FLAG_LEFT = 1",
+        "BTAOT_MAP_FLAG_SCALAR = 1",
+        "BTAOT_TABLE_STRINGS",
+        "struct btaot_table tables[BTAOT_TABLE_COUNT]",
+        "#define BTAOT_TYPE_KIND_LIMIT 41",
+        "struct btaot_func_info",
+    ):
         assert name in text
     assert snake_upper("SymbolKind") == "SYMBOL_KIND"
     assert member_comments(layout.TypeKind)["BOOL"] == "1 byte"
@@ -43,8 +50,9 @@ def test_header_names() -> None:
 
 
 def test_every_enum_is_in_the_header() -> None:
-    enums = {name for name, value in vars(layout).items()
-             if isinstance(value, type) and issubclass(value, layout.enum.Enum)}
+    enums = {
+        name for name, value in vars(layout).items() if isinstance(value, type) and issubclass(value, layout.enum.Enum)
+    }
     assert enums == {cls.__name__ for cls in (*layout.ENUMS, *layout.FLAGS)}
 
 
@@ -54,8 +62,20 @@ def test_header_compiles(tmp_path: Path, target: str) -> None:
     pytest.importorskip("ziglang")
     main(["-o", str(tmp_path / "payload_layout.h")])
     (tmp_path / "t.c").write_text('#include "payload_layout.h"\n', encoding="utf-8")
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-std=c11", "-Wall", "-Wextra", "-Werror",
-               "-c", "t.c"]
+    command = [
+        sys.executable,
+        "-m",
+        "ziglang",
+        "cc",
+        "-target",
+        target,
+        "-std=c11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-c",
+        "t.c",
+    ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
@@ -214,8 +234,13 @@ def test_damage_without_digest_is_no_crash(position: int, value: int) -> None:
         read_payload(bytes(changed), text, check_digest=False)
 
 
-_NUMBERS = {"u8": st.integers(0, 255), "u16": st.integers(0, 65535), "u32": st.integers(0, 2**32 - 1),
-            "u64": st.integers(0, 2**64 - 1), "i64": st.integers(-(2**63), 2**63 - 1)}
+_NUMBERS = {
+    "u8": st.integers(0, 255),
+    "u16": st.integers(0, 65535),
+    "u32": st.integers(0, 2**32 - 1),
+    "u64": st.integers(0, 2**64 - 1),
+    "i64": st.integers(-(2**63), 2**63 - 1),
+}
 
 
 @settings(max_examples=50, deadline=None)

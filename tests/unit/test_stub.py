@@ -36,7 +36,7 @@ def test_the_stub_is_small_static_and_names_no_path(name: str, tmp_path: Path, r
     stub.compile_stub(toolchain, two)
     data = one.read_bytes()
     assert data == two.read_bytes()
-    assert str(root_dir).encode() not in data and b"/tmp/" not in data
+    assert str(root_dir).encode() not in data and b"/tmp/" not in data.replace(b"/tmp/perf-", b"")
     with one.open("rb") as stream:
         elf = ELFFile(stream)
         assert elf.header["e_machine"] == {62: "EM_X86_64", 183: "EM_AARCH64"}[TARGETS[name].machine]
