@@ -17,7 +17,7 @@ from ..symbols import session
 from ..syntax import tree
 from ..syntax.walk import walk
 from .actions import Action, EventField
-from .llvm import I16, I32, I64, const, ir
+from .llvm import I16, I32, const, ir
 from .maps import Maps
 from .values import Memory, Scalar, Value
 
@@ -220,6 +220,3 @@ def may_leave(node: tree.Node) -> bool:
         isinstance(n, (tree.Jump, tree.Block)) or (isinstance(n, (tree.Call, tree.Name)) and n.name in ("exit", "ctx"))
         for n in walk(node)
     )
-
-
-__all__ = ["I64", "Events", "Item", "may_leave"]

@@ -9,11 +9,11 @@ from ..payload.layout import SymbolKind
 from ..probes.base import ArgField
 from ..sema.operators import COMPARISONS
 from ..sema.statements import aggregation
-from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void, integer_sign
+from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Struct, Tuple, Type, Void, integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
 from . import native
-from .llvm import I64, PTR, const, ir
+from .llvm import I64, const
 from .loops import Loops
 from .values import Memory, Nothing, Place, Scalar, Text, Value
 
@@ -455,6 +455,3 @@ def _compare_signed(left: Type, right: Type) -> bool:
     if isinstance(right, Int) and right.flexible:
         return lsign
     return lsign or rsign
-
-
-__all__ = ["PTR", "Gen", "Str", "ir"]

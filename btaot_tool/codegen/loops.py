@@ -382,6 +382,3 @@ class Loops(Events):
 def is_lazy(typ: Type) -> bool:
     """Whether a value of a type is held as an address and read member by member."""
     return isinstance(typ, Struct) and typ.kernel
-
-
-__all__ = ["Loops"]

@@ -10,10 +10,10 @@ from ..sema.env import MapInfo
 from ..sema.types import Agg, Int, Type
 from ..symbols import map_fd, map_value, session
 from ..syntax import tree
-from .llvm import I32, I64, PTR, const, ir
+from .llvm import I32, I64, const, ir
 from .module import MapPlan
 from .structs import Structs
-from .values import Memory, Scalar, Value
+from .values import Scalar, Value
 
 BPF_ANY = 0
 ARRAY = 2
@@ -284,6 +284,3 @@ class Maps(Structs):
 def i32_key(value: int) -> Any:
     """Return a constant key of an array map."""
     return ir.Constant(I32, value)
-
-
-__all__ = ["BPF_ANY", "PTR", "Maps", "Memory", "i32_key"]

@@ -7,9 +7,7 @@ from typing import Any
 from ..payload.layout import SymbolKind
 from ..sema.types import (
     PROBE_NAME,
-    Agg,
     Array,
-    Bool,
     Buffer,
     Opaque,
     Ptr,
@@ -337,6 +335,3 @@ def _signed_word(source: Type, typ: Type) -> Type:
     from ..sema.types import Int
 
     return Int(source.size, integer_sign(typ))
-
-
-__all__ = ["Agg", "Bool", "MemoryGen"]

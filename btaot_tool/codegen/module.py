@@ -254,6 +254,3 @@ def param_offset(checked: Checked, name: str) -> int:
 def template_section(template: Template) -> str:
     """Name of the ELF section of a template's code."""
     return f"prog/{template.index}"
-
-
-__all__ = ["Generated", "MapPlan", "ModuleGen", "generate", "param_offset", "params_size", "template_section"]

@@ -12,9 +12,9 @@ from ..kernel.types import CRef, CStruct, Member, strip_typedefs
 from ..payload.layout import SymbolKind
 from ..sema.ctypes import from_c
 from ..sema.operators import lookup_member
-from ..sema.types import Int, Struct, Type, integer_sign
+from ..sema.types import Int, Struct, Type
 from ..symbols import Symbol
-from .llvm import I64, const
+from .llvm import const
 from .memory import MemoryGen
 from .reading import root_name
 from .values import Memory, Place, Value
@@ -108,6 +108,3 @@ class Structs(MemoryGen):
         bits = (found.bit_offset - unit * 8, found.bit_size)
         raw = self.load(self.offset(base.ptr, unit), Int(typ.size, False))
         return self.bitfield(raw, bits, typ)
-
-
-__all__ = ["I64", "Structs", "integer_sign"]

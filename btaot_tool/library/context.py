@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..codegen.llvm import I64, PTR, const
+from ..codegen.llvm import I64, const
 from ..codegen.values import Memory, Scalar, Value
 from ..payload.layout import Feature, SymbolKind, UsdtPart
 from ..probes.base import ArgField
-from ..sema.types import PROBE_NAME, UINT64, Int, Ptr, Record, Space, Type, Void
+from ..sema.types import PROBE_NAME, UINT64, Ptr, Record, Space, Type, Void
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
@@ -190,5 +190,3 @@ ENTRIES = (
     Entry("probe", (0, 0), _check_probe, _emit_probe),
     Entry("probetype", (0, 0), _check_probetype, _emit_probetype),
 )
-
-__all__ = ["ENTRIES", "PTR", "Int", "instance"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codegen.llvm import I16, I32, I64, const, ir
+from ..codegen.llvm import I16, I32, I64, const
 from ..codegen.values import Memory, Place, Scalar, Value
-from ..sema.types import INET, MAC, Array, Int, Space, Str, Type, Unknown
+from ..sema.types import INET, MAC, Array, Int, Str, Type, Unknown
 from ..syntax import tree
 from .base import Arg, Entry
 
@@ -99,5 +99,3 @@ ENTRIES = (
     Entry("macaddr", (1, 1), _check_macaddr, _emit_macaddr),
     Entry("bswap", (1, 1), _check_bswap, _emit_bswap),
 )
-
-__all__ = ["ENTRIES", "Space", "ir"]

@@ -265,5 +265,3 @@ ENTRIES = (
     Entry("str_concat", (2, 2), _check_concat, _emit_concat),
     Entry("strcap", (1, 1), _check_strcap, _emit_strcap),
 )
-
-__all__ = ["ENTRIES", "ir"]

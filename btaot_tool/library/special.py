@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I32, I64, const, ir
-from ..codegen.values import Memory, Nothing, Place, Scalar, Text, Value
+from ..codegen.values import Memory, Nothing, Place, Scalar, Value
 from ..payload.layout import ActionKind, ProbeKind, SessionFact, SymbolKind
 from ..sema.types import (
     CGROUP_PATH,
@@ -248,5 +248,3 @@ ENTRIES = (
     Entry("socket_cookie", (1, 1), _check_cookie, _emit_cookie),
     Entry("path", (1, 2), _check_path, _emit_path),
 )
-
-__all__ = ["ENTRIES", "Text"]

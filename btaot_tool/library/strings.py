@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I8, I32, I64, const
 from ..codegen.values import Memory, Place, Scalar, Text, Value
-from ..payload.layout import MapRole, SymbolKind
+from ..payload.layout import MapRole
 from ..sema.types import (
-    INT32,
     SIGNAL_NAME,
     STRERROR,
     SYSCALL_NAME,
     UINT64,
     Array,
     Buffer,
-    Int,
     Opaque,
     Ptr,
     Space,
@@ -23,7 +21,7 @@ from ..sema.types import (
     Type,
     Unknown,
 )
-from ..symbols import Symbol, map_value
+from ..symbols import map_value
 from ..syntax import tree
 from .base import Arg, Entry
 
@@ -217,5 +215,3 @@ ENTRIES = (
     _name_of_number("signal_name", SIGNAL_NAME),
     _name_of_number("syscall_name", SYSCALL_NAME),
 )
-
-__all__ = ["ENTRIES", "INT32", "Int", "Opaque", "Symbol", "SymbolKind", "read_str"]

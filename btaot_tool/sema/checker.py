@@ -24,13 +24,10 @@ from .env import Globals, MapInfo, Scopes
 from .result import NamedParam, Template
 from .types import (
     INT64,
-    KSYM,
-    UINT32,
     Agg,
     Array,
     Bool,
     Buffer,
-    Enum,
     Int,
     Ptr,
     Record,
@@ -503,6 +500,3 @@ def _no_args(text: str, probe: str) -> tuple[str, str]:
             "capture a pack on a host that has it: btaot kernel capture",
         )
     return f"The args builtin can't be used with the {probe} probe", "use arg0, arg1, ..."
-
-
-__all__ = ["KSYM", "UINT32", "Enum", "ExpressionChecker"]
