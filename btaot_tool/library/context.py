@@ -161,7 +161,7 @@ def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     fields = _fixed(spec.args)
     if not fields:
         return c.error(node, "args as a whole cannot be taken here: no argument has a fixed size", "use args.NAME")
-    return Record(tuple(f.name for f in fields), tuple(f.type for f in fields))
+    return Record(tuple(f.type for f in fields), tuple(f.name for f in fields))
 
 
 def _fixed(fields: Mapping[str, ArgField]) -> list[ArgField]:

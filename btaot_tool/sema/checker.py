@@ -7,31 +7,21 @@ earlier round may see types that are not inferred yet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 from .. import library
-from ..config import Config
-from ..diagnostics import Diagnostics, Span
 from ..expand import constants
 from ..expand.constants import Constant
-from ..kernel.types import CFunc, Kernel, TypeTable
-from ..options import Options
 from ..syntax import tree
 from . import comptime, native, operators
-from .ctypes import BASIC, enum_type, from_c, struct_type
-from .env import Globals, MapInfo, Scopes
-from .result import NamedParam, Template
+from .env import MapInfo
+from .service import CheckerService
 from .types import (
     INT64,
     Agg,
     Array,
     Bool,
-    Buffer,
     Int,
     Ptr,
     Record,
-    Space,
     Str,
     Tuple,
     Type,
@@ -42,195 +32,8 @@ from .types import (
 )
 
 
-class ExpressionChecker:
+class ExpressionChecker(CheckerService):
     """Gives types to expressions; ``statements.Checker`` adds statements."""
-
-    def __init__(
-        self,
-        template: Template,
-        shared: Globals,
-        kernel: Kernel,
-        types: TypeTable,
-        options: Options,
-        diags: Diagnostics,
-        config: Config,
-        params: dict[str, NamedParam],
-    ) -> None:
-        self.template = template
-        self.shared = shared
-        self.kernel = kernel
-        self.table = types
-        self.options = options
-        self.diags = diags
-        self.config = config
-        self.functions: Mapping[str, CFunc] = {}  # of imported C sources
-        self.max_strlen: int = config.max_strlen
-        self.stack_mode: str = config.stack_mode
-        self.unstable_tseries: str = config.unstable_tseries
-        self.dummy_ts_map: str = config.dummy_ts_map
-        self.params = params
-        self.scopes = Scopes()
-        self.final = False
-        self.positional = 0
-        self.host_branches = 0  # around this place: conditions that only the host can decide
-
-    # ---- service to library entries ------------------------------------------------------------
-
-    @property
-    def space(self) -> Space:
-        """Address space of pointers that the probe's context holds."""
-        return self.template.probe.space
-
-    def error(self, node: tree.Node | Span, message: str, hint: str = "") -> Type:
-        """Note an error and return the unknown type."""
-        self.diags.error(node if isinstance(node, Span) else node.span, message, hint)
-        return Unknown()
-
-    def warning(self, node: tree.Node, message: str, hint: str = "") -> None:
-        """Note a warning."""
-        self.diags.warning(node.span, message, hint)
-
-    def expr(self, node: tree.Expr) -> Type:
-        """Return the type of an expression and note it."""
-        method = getattr(self, f"_{type(node).__name__}")
-        result: Type = method(node)
-        self.template.types[node] = result
-        return result
-
-    def arg(self, node: object) -> Type:
-        """Return the type of an argument that must be an expression."""
-        if isinstance(node, tree.Expr):
-            return self.expr(node)
-        assert isinstance(node, tree.Node)
-        return self.error(node, "expected an expression, found a type")
-
-    def literal_int(self, node: object, what: str) -> int | None:
-        """Return the value of an integer literal argument; None after noting an error."""
-        assert isinstance(node, tree.Node)
-        if isinstance(node, tree.Unary) and node.op == "-" and isinstance(node.expr, tree.IntLiteral):
-            self.expr(node)
-            return -node.expr.value
-        if isinstance(node, tree.IntLiteral):
-            self.expr(node)
-            return node.value
-        if isinstance(node, tree.Name) and (value := self._constant(node)) is not None:
-            return value
-        self.error(node, f"{what} must be an integer literal")
-        return None
-
-    def literal_str(self, node: object, what: str) -> str | None:
-        """Return the text of a string literal argument; None after noting an error."""
-        assert isinstance(node, tree.Node)
-        if isinstance(node, tree.StringLiteral):
-            self.expr(node)
-            return node.value
-        self.error(node, f"{what} must be a string literal")
-        return None
-
-    def map_of(self, node: tree.MapRef) -> MapInfo:
-        """Return what is known of a map."""
-        return self.shared.map(node.name, node.span)
-
-    def use_key(self, info: MapInfo, node: tree.Node, key: Type | None) -> None:
-        """Join the key of one use of a map; None stands for a use without key."""
-        keyed = key is not None
-        if info.keyed is None:
-            info.keyed = keyed
-            self.shared.changed = True
-        elif info.keyed != keyed:
-            if keyed:
-                self.error(
-                    node,
-                    f"{info.name} used as a map with an explicit key (non-scalar map), previously used"
-                    " without an explicit key (scalar map)",
-                )
-            else:
-                self.error(
-                    node,
-                    f"{info.name} used as a map without an explicit key (scalar map), previously used"
-                    " with an explicit key (non-scalar map)",
-                )
-            return
-        if key is not None and not isinstance(key, Unknown):
-            self._join_key(info, node, key)
-
-    def _join_key(self, info: MapInfo, node: tree.Node, key: Type) -> None:
-        joined = join(info.key, key)
-        if joined is None:
-            self.error(
-                node,
-                f"Argument mismatch for {info.name}: trying to access with arguments: '{key}' when map"
-                f" expects arguments: '{info.key}'",
-            )
-        elif joined != info.key:
-            info.key = joined
-            self.shared.changed = True
-
-    def use_value(self, info: MapInfo, node: tree.Node, value: Type) -> None:
-        """Join the value that is stored in a map."""
-        info.written = True
-        info.writers.add(self.template.index)
-        if isinstance(value, Unknown):
-            return
-        joined = join(info.value, value)
-        if joined is None:
-            self.error(
-                node,
-                f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already"
-                f" has a type '{info.value}'",
-            )
-        elif joined != info.value:
-            info.value = joined
-            self.shared.changed = True
-
-    def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
-        """Join a value into the type of a scratch variable (``statements.Checker``)."""
-        raise NotImplementedError
-
-    def type_name(self, node: tree.TypeName | tree.TypeOf) -> Type:
-        """Return the type that a written type stands for."""
-        if isinstance(node, tree.TypeOf):
-            return self._operand(node)
-        suffixes = list(node.suffixes)
-        base = self._base_type(node, suffixes)
-        for suffix in suffixes:
-            base = Ptr(base, self.space) if suffix == "*" else Array(base, int(suffix))
-        return base
-
-    def _base_type(self, node: tree.TypeName, suffixes: list[str | int]) -> Type:
-        if node.name in ("string", "buffer"):
-            size = int(suffixes.pop(0)) if suffixes and isinstance(suffixes[0], int) else 0
-            return Str(size) if node.name == "string" else Buffer(size or self.max_strlen)
-        if node.name == "void":
-            return Void()
-        if node.name in BASIC:
-            return BASIC[node.name]
-        if node.name.startswith(("struct ", "union ", "enum ")):
-            return self._tagged_type(node)
-        typedef = self.table.typedef(node.name)
-        if typedef is not None:
-            return from_c(typedef, self.table, self.space)
-        for tag in ("struct", "union", "enum"):
-            if found := self._find_tagged(f"{tag} {node.name}"):
-                return found
-        return self.error(node, f'Cannot resolve unknown type "{node.name}"')
-
-    def _find_tagged(self, name: str) -> Type | None:
-        if name.startswith("enum "):
-            enum = self.table.enum(name)
-            return enum_type(enum) if enum else None
-        return struct_type(name, self.table, self.space)
-
-    def _tagged_type(self, node: tree.TypeName) -> Type:
-        found = self._find_tagged(node.name)
-        if found:
-            return found
-        return self.error(
-            node,
-            f'Cannot resolve unknown type "{node.name}"',
-            "the kernel pack does not know it; define it in the script, or build with another pack"
-            " (btaot kernel capture)",
-        )
 
     # ---- literals and names ------------------------------------------------------------------------
 
@@ -253,18 +56,6 @@ class ExpressionChecker:
 
     def _PositionalCount(self, node: tree.PositionalCount) -> Type:
         return INT64
-
-    def _constant(self, node: tree.Name) -> int | None:
-        found = self.table.enumerator(node.name)
-        if found is not None:
-            self.template.constants[node] = found[1]
-            self.template.types[node] = replace(enum_type(found[0]), bytes=8)  # a literal is as wide as any
-            return found[1]
-        value = self.table.constant(node.name)
-        if value is not None:
-            self.template.constants[node] = value
-            self.template.types[node] = literal_type(value)
-        return value
 
     def _Name(self, node: tree.Name) -> Type:
         entry = library.find(node.name)
@@ -357,7 +148,7 @@ class ExpressionChecker:
 
     def _Record(self, node: tree.Record) -> Type:
         items = tuple(self.value_type(i, self.expr(i)) for i in node.items)
-        return Unknown() if any(isinstance(i, Unknown) for i in items) else Record(tuple(node.names), items)
+        return Unknown() if any(isinstance(i, Unknown) for i in items) else Record(items, tuple(node.names))
 
     def value_type(self, node: tree.Expr, found: Type) -> Type:
         """Return the type of a stored value: an aggregation is read as an integer; void is refused."""
@@ -468,23 +259,6 @@ class ExpressionChecker:
         if found is not None and found.is_scalar and not isinstance(value, tuple | dict | str):
             result = self.template.types[literal] = found
         return result
-
-    def _operand(self, node: tree.Sizeof | tree.Offsetof | tree.TypeInfo | tree.TypeOf) -> Type:
-        """Return the type that a type operator is about; a lone name may be a type."""
-        operand = node.operand
-        if isinstance(operand, tree.Name) and self._is_type(operand.name):
-            found = self.type_name(tree.TypeName(operand.span, operand.name))
-        else:
-            found = self.expr(operand) if isinstance(operand, tree.Expr) else self.type_name(operand)
-        self.template.types[operand] = found
-        return found
-
-    def _is_type(self, name: str) -> bool:
-        if library.find(name) is not None or self.table.enumerator(name) is not None:
-            return False
-        tagged = (f"{tag} {name}" for tag in ("struct", "union", "enum"))
-        known = name in BASIC or name in ("string", "buffer", "void") or self.table.typedef(name) is not None
-        return known or any(self._find_tagged(tag) for tag in tagged)
 
 
 def _unsafe(name: str) -> str:

@@ -246,8 +246,8 @@ def _place(types: tuple[Type, ...]) -> tuple[tuple[int, ...], int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuple(Type):
-    """Values without names, laid out like a C struct."""
+class Items(Type):
+    """Several values side by side, laid out like a C struct: the common part of tuples and records."""
 
     items: tuple[Type, ...]
 
@@ -263,30 +263,21 @@ class Tuple(Type):
     def offsets(self) -> tuple[int, ...]:
         """Byte offset of each item."""
         return _place(self.items)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple(Items):
+    """Values without names."""
 
     def __str__(self) -> str:
         return f"({','.join(map(str, self.items))})"
 
 
 @dataclass(frozen=True, slots=True)
-class Record(Type):
-    """Values with names, laid out like a C struct."""
+class Record(Items):
+    """Values with names."""
 
     names: tuple[str, ...]
-    items: tuple[Type, ...]
-
-    @property
-    def size(self) -> int:
-        return _place(self.items)[1]
-
-    @property
-    def align(self) -> int:
-        return _place(self.items)[2]
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """Byte offset of each item."""
-        return _place(self.items)[0]
 
     def __str__(self) -> str:
         return f"record {{ {', '.join(f'.{n} = {t}' for n, t in zip(self.names, self.items, strict=True))} }}"
@@ -441,7 +432,7 @@ def join(a: Type, b: Type) -> Type | None:
         case Record(), Record() if set(a.names) == set(b.names):
             other = dict(zip(b.names, b.items, strict=True))
             items = [join(x, other[n]) for n, x in zip(a.names, a.items, strict=True)]
-            return None if None in items else Record(a.names, tuple(i for i in items if i))
+            return None if None in items else Record(tuple(i for i in items if i), a.names)
     return None
 
 
