@@ -26,8 +26,6 @@ from .llvm import I8, I64, const, ir
 from .reading import Reading
 from .values import Memory, Place, Scalar, Text, Value
 
-_Comparable = (Tuple, Record)
-
 
 class MemoryGen(Reading, Arithmetic):
     """Adds moving and comparing of whole values to a function."""

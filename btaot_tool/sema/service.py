@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from .. import library
 from ..config import Config
 from ..diagnostics import Diagnostics, Span
 from ..kernel.types import CFunc, Kernel, TypeTable
