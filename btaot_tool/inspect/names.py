@@ -141,6 +141,7 @@ _SYMBOL_TEXTS: dict[SymbolKind, Callable[[Payload, Row], str]] = {
     SymbolKind.FEATURE: lambda p, s: f"kernel feature {enum_name(Feature, s.imm)}",
     SymbolKind.SESSION: lambda p, s: f"session {enum_name(SessionFact, s.imm).replace('_', ' ')}",
     SymbolKind.PROBE_ID: lambda p, s: "probe identity",
+    SymbolKind.PROBE_IS: _first("whether the probe is {}"),
     SymbolKind.USDT_ARG: lambda p, s: f"usdt argument {s.imm}",
     SymbolKind.KFUNC: _first("kernel function {}"),
     SymbolKind.BTF_OBJ: _first("kernel variable {}"),
