@@ -112,6 +112,9 @@ def _increment(c: ExpressionChecker, node: tree.Unary) -> Type:
             return found
         if not found.is_integer:
             return c.error(node, f"The {word} operator can not be used on expressions of type '{found}'")
+        variable = c.scopes.find(target.name)
+        if variable is not None and variable.fixed:
+            return found  # a declared type stays
         result = INT64 if integer_sign(found) or "-" in word else UINT64
         c.assign_variable(node, target, result)
         return result

@@ -108,7 +108,7 @@ class Checker(ExpressionChecker):
         key = self._key(variable)
         known = self.shared.variables.get(key, Unknown())
         if variable.fixed and not isinstance(known, Unknown):
-            if not fits(value, known) and not (value.is_integer and known.is_integer and _narrow_ok(value, known)):
+            if not (fits(value, known) or _narrow_ok(value, known) or _literal_fits(node, known)):
                 self.error(
                     node,
                     f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
@@ -273,4 +273,17 @@ def _ends(stmt: tree.Stmt) -> bool:
 
 def _narrow_ok(value: Type, place: Type) -> bool:
     """Whether an integer literal's flexible sign lets it into a declared place."""
-    return isinstance(value, Int) and value.flexible and value.size <= place.size
+    return place.is_integer and isinstance(value, Int) and value.flexible and value.size <= place.size
+
+
+def _literal_fits(node: tree.Node, place: Type) -> bool:
+    """Whether the number that is assigned is in the range of a declared integer type."""
+    if not isinstance(node, (tree.Assign, tree.Let)) or not isinstance(place, Int):
+        return False
+    value, sign = node.value, 1
+    if isinstance(value, tree.Unary) and value.op == "-":
+        value, sign = value.expr, -1
+    if not isinstance(value, tree.IntLiteral):
+        return False
+    bits = 8 * place.size - place.signed
+    return (-(1 << bits) if place.signed else 0) <= sign * value.value < 1 << bits
