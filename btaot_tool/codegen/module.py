@@ -10,7 +10,7 @@ from ..kernel.types import TypeTable
 from ..options import Options
 from ..payload.layout import MapFlag, MapRole
 from ..payload.writer import PayloadWriter
-from ..sema.env import MapInfo
+from ..sema.env import DECLARED_KINDS, MapInfo
 from ..sema.result import Checked, Template
 from ..sema.types import Agg, Stack, Type
 from ..symbols import Symbol, SymbolTable
@@ -25,12 +25,6 @@ BPF_MAP = {
     "lru_hash": 9,
     "lru_percpu_hash": 10,
     "ringbuf": 27,
-}
-DECLARED_KINDS = {
-    "hash": "hash",
-    "lruhash": "lru_hash",
-    "percpuhash": "percpu_hash",
-    "percpulruhash": "lru_percpu_hash",
 }
 F_MMAPABLE = 1 << 10
 GLOBALS_HEAD = 40

@@ -17,8 +17,8 @@ def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
     if probe is None:
         raise ctx.diags.fatal(
             point.span,
-            f"Probe type '{point.provider}' is not supported yet",
-            f"supported: {', '.join(sorted(PROBE_TYPES))}",
+            f"Invalid probe type: {point.provider}",
+            f"probe types are: {', '.join(sorted(PROBE_TYPES))}",
             code="probe-type",
         )
     return probe.parse(point, ctx)

@@ -8,6 +8,14 @@ from ..diagnostics import Span
 from ..syntax import tree
 from .types import Type, Unknown
 
+#: Words for the kinds of maps in ``let @a = hash(N)``, and the kernel's map types.
+DECLARED_KINDS = {
+    "hash": "hash",
+    "lruhash": "lru_hash",
+    "percpuhash": "percpu_hash",
+    "percpulruhash": "lru_percpu_hash",
+}
+
 
 @dataclass
 class MapInfo:

@@ -14,7 +14,7 @@ from ..options import Options
 from ..probes import AttachSpec, ParseContext, parse_attach_point
 from ..syntax import tree
 from ..syntax.walk import walk
-from .env import Globals
+from .env import DECLARED_KINDS, Globals
 from .result import Checked, NamedParam, Template
 from .statements import Checker
 from .types import INT64, Unknown
@@ -122,6 +122,10 @@ def _declare_maps(program: tree.Program, shared: Globals, diags: Diagnostics) ->
         info = shared.map(decl.name, decl.span)
         if info.decl is not None:
             diags.error(decl.span, f"map {decl.name} is declared twice")
+        if decl.kind not in DECLARED_KINDS:
+            kinds = ", ".join(DECLARED_KINDS)
+            diags.error(decl.span, f"Invalid bpf map type: {decl.kind}", f"valid map types are: {kinds}")
+            continue
         info.decl = decl
         if decl.max_entries <= 0:
             diags.error(decl.span, f"map {decl.name} must have at least one entry")
