@@ -49,7 +49,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no host compiler with AddressSanitizer")
     folder = tmp_path_factory.mktemp("cxx")
     (folder / LAYOUT_HEADER).write_text(c_header(), encoding="utf-8")
-    sources = [runtime_dir() / f"{name}.c" for name in ("cxx_name", "util", "str")]
+    sources = [runtime_dir() / f"{name}.c" for name in ("cxx_name", "cxx_piece", "util", "str")]
     argv = [compiler, *FLAGS, f"-I{runtime_dir()}", f"-I{folder}", HERE / "cxx_names.c", *sources]
     subprocess.run([*map(str, argv), "-o", str(folder / "tool")], check=True)
     return folder / "tool"
