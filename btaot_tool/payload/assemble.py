@@ -86,7 +86,7 @@ def _position(span: Span | None) -> tuple[int, int]:
 
 def _add_symbol(writer: PayloadWriter, symbol: Symbol, span: Span | None) -> None:
     line, column = _position(span)
-    writer.add("symbol", kind=int(symbol.kind), a=symbol.a, b=symbol.b, imm=symbol.imm, line=line, column=column)
+    writer.add("symbol", kind=int(symbol.kind), a=symbol.a, b=symbol.b, imm=symbol.imm, line=line, column=min(column, 0xFFFF))
 
 
 def _add_program(

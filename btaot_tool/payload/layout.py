@@ -83,7 +83,7 @@ class ProbeKind(enum.IntEnum):
 
 
 class SymbolKind(enum.IntEnum):
-    """Kind of a load-time symbol.  The comment names the operands a, b, c (str unless said) and imm."""
+    """Kind of a load-time symbol.  The comment names the operands a, b (str unless said) and imm."""
 
     MAP_FD = 0  # a: map (ref)
     MAP_VALUE = 1  # a: map (ref); imm: byte offset inside the single entry
@@ -410,13 +410,11 @@ RECORDS: tuple[Record, ...] = (
         "A load-time symbol.",
         """
         u16 kind  # SymbolKind
-        u16 flags
+        u16 column  # of the script
         u32 a
         u32 b
-        u32 c
-        i64 imm
         u32 line  # of the script, for messages
-        u32 column
+        i64 imm
     """,
     ),
     _record(
@@ -427,7 +425,6 @@ RECORDS: tuple[Record, ...] = (
         ref symbol
         u16 form  # RelocForm
         u16 pad0
-        u32 pad1
     """,
     ),
     _record(

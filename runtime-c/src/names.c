@@ -106,38 +106,39 @@ enum gfp_bit {
 #define GFP_HIGHUSER_MOVABLE_BITS (GFP_USER_BITS | G(HIGHMEM) | G(SKIP_KASAN))
 #define GFP_LIGHT_BITS ((GFP_HIGHUSER_MOVABLE_BITS | G(COMP) | G(NOMEMALLOC) | G(NOWARN)) & ~GFP_RECLAIM_BITS)
 
+/* Compounds first, in the kernel's order; bits that are left are shown by themselves.  "_" stands for "__GFP_", nothing for
+ * "GFP_". */
+#define GFP_NAMES(X) \
+	X(GFP_LIGHT_BITS | G(DIRECT_RECLAIM), "TRANSHUGE") X(GFP_LIGHT_BITS, "TRANSHUGE_LIGHT") \
+	X(GFP_HIGHUSER_MOVABLE_BITS, "HIGHUSER_MOVABLE") X(GFP_USER_BITS | G(HIGHMEM), "HIGHUSER") \
+	X(GFP_USER_BITS, "USER") X(GFP_KERNEL_BITS | G(ACCOUNT), "KERNEL_ACCOUNT") X(GFP_KERNEL_BITS, "KERNEL") \
+	X(GFP_RECLAIM_BITS | G(IO), "NOFS") X(G(HIGH) | G(KSWAPD_RECLAIM), "ATOMIC") \
+	X(GFP_RECLAIM_BITS, "NOIO") X(G(KSWAPD_RECLAIM) | G(NOWARN), "NOWAIT") X(G(DMA), "DMA") \
+	X(G(HIGHMEM), "_HIGHMEM") X(G(DMA32), "DMA32") X(G(HIGH), "_HIGH") X(G(IO), "_IO") X(G(FS), "_FS") \
+	X(G(ZERO), "_ZERO") X(G(DIRECT_RECLAIM), "_DIRECT_RECLAIM") X(G(KSWAPD_RECLAIM), "_KSWAPD_RECLAIM") \
+	X(G(WRITE), "_WRITE") X(G(NOWARN), "_NOWARN") X(G(RETRY_MAYFAIL), "_RETRY_MAYFAIL") \
+	X(G(NOFAIL), "_NOFAIL") X(G(NORETRY), "_NORETRY") X(G(MEMALLOC), "_MEMALLOC") X(G(COMP), "_COMP") \
+	X(G(NOMEMALLOC), "_NOMEMALLOC") X(G(HARDWALL), "_HARDWALL") X(G(THISNODE), "_THISNODE") \
+	X(G(ACCOUNT), "_ACCOUNT") X(G(ZEROTAGS), "_ZEROTAGS") X(G(SKIP_ZERO), "_SKIP_ZERO") \
+	X(G(SKIP_KASAN), "_SKIP_KASAN") X(G(NO_OBJ_EXT), "_NO_OBJ_EXT")
+#define GFP_MASK(mask, name) mask,
+#define GFP_NAME(mask, name) name "\0"
+
 void gfp_text(struct textbuf *b, uint64_t flags)
 {
-	/* Compounds first, in the kernel's order; bits that are left are shown by themselves. */
-	static const struct {
-		uint32_t mask;
-		const char *name;
-	} names[] = {
-		{GFP_LIGHT_BITS | G(DIRECT_RECLAIM), "GFP_TRANSHUGE"}, {GFP_LIGHT_BITS, "GFP_TRANSHUGE_LIGHT"},
-		{GFP_HIGHUSER_MOVABLE_BITS, "GFP_HIGHUSER_MOVABLE"}, {GFP_USER_BITS | G(HIGHMEM), "GFP_HIGHUSER"},
-		{GFP_USER_BITS, "GFP_USER"}, {GFP_KERNEL_BITS | G(ACCOUNT), "GFP_KERNEL_ACCOUNT"},
-		{GFP_KERNEL_BITS, "GFP_KERNEL"}, {GFP_RECLAIM_BITS | G(IO), "GFP_NOFS"},
-		{G(HIGH) | G(KSWAPD_RECLAIM), "GFP_ATOMIC"}, {GFP_RECLAIM_BITS, "GFP_NOIO"},
-		{G(KSWAPD_RECLAIM) | G(NOWARN), "GFP_NOWAIT"}, {G(DMA), "GFP_DMA"}, {G(HIGHMEM), "__GFP_HIGHMEM"},
-		{G(DMA32), "GFP_DMA32"}, {G(HIGH), "__GFP_HIGH"}, {G(IO), "__GFP_IO"}, {G(FS), "__GFP_FS"},
-		{G(ZERO), "__GFP_ZERO"}, {G(DIRECT_RECLAIM), "__GFP_DIRECT_RECLAIM"},
-		{G(KSWAPD_RECLAIM), "__GFP_KSWAPD_RECLAIM"}, {G(WRITE), "__GFP_WRITE"}, {G(NOWARN), "__GFP_NOWARN"},
-		{G(RETRY_MAYFAIL), "__GFP_RETRY_MAYFAIL"}, {G(NOFAIL), "__GFP_NOFAIL"}, {G(NORETRY), "__GFP_NORETRY"},
-		{G(MEMALLOC), "__GFP_MEMALLOC"}, {G(COMP), "__GFP_COMP"}, {G(NOMEMALLOC), "__GFP_NOMEMALLOC"},
-		{G(HARDWALL), "__GFP_HARDWALL"}, {G(THISNODE), "__GFP_THISNODE"}, {G(ACCOUNT), "__GFP_ACCOUNT"},
-		{G(ZEROTAGS), "__GFP_ZEROTAGS"}, {G(SKIP_ZERO), "__GFP_SKIP_ZERO"}, {G(SKIP_KASAN), "__GFP_SKIP_KASAN"},
-		{G(NO_OBJ_EXT), "__GFP_NO_OBJ_EXT"},
-	};
-	const char *bar = "";
+	static const uint32_t masks[] = { GFP_NAMES(GFP_MASK) };
+	static const char names[] = GFP_NAMES(GFP_NAME);
+	const char *bar = "", *name = names;
 
 	if (!flags)
 		text_char(b, '0');
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if ((flags & names[i].mask) != names[i].mask)
+	for (size_t i = 0; i < ARRAY_SIZE(masks); i++, name += strlen(name) + 1) {
+		if ((flags & masks[i]) != masks[i])
 			continue;
 		text_str(b, bar);
-		text_str(b, names[i].name);
-		flags &= ~(uint64_t)names[i].mask;
+		text_str(b, *name == '_' ? "__GFP" : "GFP_");
+		text_str(b, name);
+		flags &= ~(uint64_t)masks[i];
 		bar = "|";
 	}
 	if (flags) {

@@ -19,10 +19,9 @@ enum rule_kind { STR, REF, REF_OR_NONE, ENUM8, ENUM16, RANGE };
 
 /* RANGE: `offset` is the u32 of the first row, `arg` the offset of the u32 of the count. */
 struct rule {
-	uint8_t table, kind;
-	uint16_t offset;
-	uint32_t arg;           /* table for references, limit for enums */
-	uint32_t target;        /* table of a RANGE */
+	uint8_t table, kind, offset;
+	uint8_t arg;            /* table for references, limit for enums */
+	uint8_t target;         /* table of a RANGE */
 };
 
 #define F(record, field) offsetof(struct btaot_##record, field)

@@ -3,13 +3,18 @@
  * The stub has room for little: musl's wrappers care for threads, cancellation, old kernels and the vDSO, none of which
  * the runtime has to do with, and each of them costs hundreds of bytes.  Functions with "..." in the headers are defined
  * with all their arguments here (the headers that declare them are not included): on the targets both are called alike.
- * The kernel's `struct stat` is musl's on 64-bit targets.  glibc keeps its own functions. */
+ * The kernel's `struct stat` is musl's on 64-bit targets.  glibc keeps its own functions.
+ * What is left of musl is code without thread-local storage: errno is here, and nothing sets storage up. */
 #include <errno.h>
 
 #ifndef __GLIBC__
+#include <poll.h>
 #include <signal.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "arch.h"
@@ -19,6 +24,14 @@
 #define CWD (-100L)             /* AT_FDCWD, whose header declares open() */
 
 _Static_assert(sizeof(long) == 8, "32-bit targets need conversions here");
+
+/* unistd.h declares syscall() with "...". */
+extern char **environ;
+_Noreturn void _exit(int status);
+static char **start_environ;
+struct file_handle;
+int *___errno_location(void);
+int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv);
 
 static long result(long ret)
 {
@@ -110,5 +123,123 @@ void (*signal(int number, void (*handler)(int)))(int)
 
 	CALL(__NR_rt_sigaction, number, action, 0, _NSIG / 8);
 	return SIG_DFL;
+}
+
+ssize_t read(int fd, void *buf, size_t size)
+{
+	return CALL(__NR_read, fd, buf, size, 0);
+}
+
+ssize_t pread(int fd, void *buf, size_t size, off_t offset)
+{
+	return CALL(__NR_pread64, fd, buf, size, offset);
+}
+
+ssize_t write(int fd, const void *buf, size_t size)
+{
+	return CALL(__NR_write, fd, buf, size, 0);
+}
+
+off_t lseek(int fd, off_t offset, int whence)
+{
+	return CALL(__NR_lseek, fd, offset, whence, 0);
+}
+
+ssize_t readlink(const char *restrict path, char *restrict buf, size_t size)
+{
+	return CALL(__NR_readlinkat, CWD, path, buf, size);
+}
+
+int faccessat(int dir, const char *path, int mode, int flags)
+{
+	(void)flags;  /* always 0: the old call has none */
+	return (int)CALL(__NR_faccessat, dir, path, mode, 0);
+}
+
+int name_to_handle_at(int dir, const char *path, struct file_handle *handle, int *mount, int flags)
+{
+	return (int)syscall(__NR_name_to_handle_at, dir, (long)path, (long)handle, (long)mount, flags, 0);
+}
+
+int memfd_create(const char *name, unsigned int flags)
+{
+	return (int)CALL(__NR_memfd_create, name, flags, 0, 0);
+}
+
+void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	return (void *)syscall(__NR_mmap, (long)at, (long)size, protection, flags, fd, offset);
+}
+
+int munmap(void *at, size_t size)
+{
+	return (int)CALL(__NR_munmap, at, size, 0, 0);
+}
+
+int poll(struct pollfd *fds, nfds_t count, int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	return (int)syscall(__NR_ppoll, (long)fds, (long)count, ms < 0 ? 0 : (long)&ts, 0, 0, 0);
+}
+
+int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
+{
+	return (int)CALL(__NR_rt_sigprocmask, how, set, old, _NSIG / 8);
+}
+
+int kill(pid_t pid, int number)
+{
+	return (int)CALL(__NR_kill, pid, number, 0, 0);
+}
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+	return (pid_t)CALL(__NR_wait4, pid, status, options, 0);
+}
+
+pid_t setsid(void)
+{
+	return (pid_t)CALL(__NR_setsid, 0, 0, 0, 0);
+}
+
+int execv(const char *path, char *const argv[])
+{
+	return (int)CALL(__NR_execve, path, argv, environ, 0);
+}
+
+/* The vector stands behind the environment. */
+unsigned long getauxval(unsigned long type)
+{
+	char **end = start_environ;
+	const unsigned long *aux;
+
+	while (*end)
+		end++;
+	for (aux = (const unsigned long *)(end + 1); *aux; aux += 2)
+		if (*aux == type)
+			return aux[1];
+	return 0;
+}
+
+/* There is one thread, so errno needs no thread-local storage, and nothing is to be prepared for it. */
+int *__errno_location(void)
+{
+	static int number;
+
+	return &number;
+}
+
+/* musl's own name of it. */
+int *___errno_location(void)
+{
+	return __errno_location();
+}
+
+/* Called by the code of the C compiler that the process starts with. */
+int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv)
+{
+	environ = start_environ = argv + argc + 1;
+	_exit(start(argc, argv, environ));
 }
 #endif
