@@ -3,17 +3,16 @@
  * The stub has room for little: musl's wrappers care for threads, cancellation, old kernels and the vDSO, none of which
  * the runtime has to do with, and each of them costs hundreds of bytes.  Functions with "..." in the headers are defined
  * with all their arguments here (the headers that declare them are not included): on the targets both are called alike.
- * The kernel's `struct stat` is musl's on 64-bit targets.  glibc keeps its own functions.
- * What is left of musl is code without thread-local storage: errno is here, and nothing sets storage up. */
+ * The kernel's `struct stat` is musl's on 64-bit targets.  glibc keeps its own functions. */
 #include <errno.h>
 
 #ifndef __GLIBC__
 #include <poll.h>
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -25,13 +24,8 @@
 
 _Static_assert(sizeof(long) == 8, "32-bit targets need conversions here");
 
-/* unistd.h declares syscall() with "...". */
-extern char **environ;
-_Noreturn void _exit(int status);
-static char **start_environ;
+extern char **environ;         /* of unistd.h, which declares syscall() */
 struct file_handle;
-int *___errno_location(void);
-int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv);
 
 static long result(long ret)
 {
@@ -206,40 +200,5 @@ pid_t setsid(void)
 int execv(const char *path, char *const argv[])
 {
 	return (int)CALL(__NR_execve, path, argv, environ, 0);
-}
-
-/* The vector stands behind the environment. */
-unsigned long getauxval(unsigned long type)
-{
-	char **end = start_environ;
-	const unsigned long *aux;
-
-	while (*end)
-		end++;
-	for (aux = (const unsigned long *)(end + 1); *aux; aux += 2)
-		if (*aux == type)
-			return aux[1];
-	return 0;
-}
-
-/* There is one thread, so errno needs no thread-local storage, and nothing is to be prepared for it. */
-int *__errno_location(void)
-{
-	static int number;
-
-	return &number;
-}
-
-/* musl's own name of it. */
-int *___errno_location(void)
-{
-	return __errno_location();
-}
-
-/* Called by the code of the C compiler that the process starts with. */
-int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv)
-{
-	environ = start_environ = argv + argc + 1;
-	_exit(start(argc, argv, environ));
 }
 #endif
