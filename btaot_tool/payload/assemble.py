@@ -86,7 +86,8 @@ def _position(span: Span | None) -> tuple[int, int]:
 
 def _add_symbol(writer: PayloadWriter, symbol: Symbol, span: Span | None) -> None:
     line, column = _position(span)
-    writer.add("symbol", kind=int(symbol.kind), a=symbol.a, b=symbol.b, imm=symbol.imm, line=line, column=min(column, 0xFFFF))
+    row = {"kind": int(symbol.kind), "imm": symbol.imm, "line": line, "column": min(column, 0xFFFF)}
+    writer.add("symbol", a=symbol.a, b=symbol.b, **row)
 
 
 def _add_program(
