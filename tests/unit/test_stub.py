@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -52,3 +55,31 @@ def test_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert first == stub.cached_stub(find_target("x86_64")) == made[0]
     monkeypatch.setattr(stub, "_CFLAGS", (*stub._CFLAGS, "-DX"))
     assert stub.cached_stub(find_target("x86_64")) != first, "other flags, other stub"
+
+
+def _code(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        section = ELFFile(stream).get_section_by_name(".text")
+        assert section is not None
+        return bytes(section.data())
+
+
+def _thread_accesses(machine: str, code: bytes) -> int:
+    """Count instructions that read the thread pointer: mov %fs:0 on x86_64, mrs tpidr_el0 on aarch64."""
+    if machine == "x86_64":
+        return len(re.findall(rb"\x64\x4c?\x48?\x8b[\x04\x0c\x14\x1c\x24\x2c\x34\x3c]\x25\0\0\0\0", code))
+    words = struct.unpack(f"<{len(code) // 4}I", code[: len(code) // 4 * 4])
+    return sum(word & 0xFFFFFFE0 == 0xD53BD040 for word in words)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_thread_local_storage(name: str, tmp_path: Path) -> None:
+    """The stub's own start sets up no thread pointer: a libc function that wants one would crash (libc/start.c)."""
+    own, ordinary = tmp_path / "own", tmp_path / "ordinary"
+    toolchain = stub.find_toolchain(TARGETS[name])
+    stub.compile_stub(toolchain, own)
+    source = tmp_path / "t.c"
+    source.write_text("#include <errno.h>\nint main(void) { return errno; }\n")
+    subprocess.run([*toolchain.command, "-Os", "-static", str(source), "-o", str(ordinary)], check=True)
+    assert _thread_accesses(name, _code(ordinary)) > 0  # the search finds what it looks for
+    assert _thread_accesses(name, _code(own)) == 0
