@@ -51,7 +51,7 @@ def read_script(args: argparse.Namespace) -> Source:
     if (args.program is None) == (args.script is None):
         args.parser.error("give a SCRIPT or -e PROGRAM" + (", not both" if args.script else ""))
     if args.program is not None:
-        return Source("-e", args.program)
+        return Source("stdin", args.program)
     return read_source(args.script)
 
 

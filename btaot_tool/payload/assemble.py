@@ -15,6 +15,7 @@ from .layout import NONE
 from .writer import PayloadWriter
 
 _MESSAGES = (ActionKind.ERRORF, ActionKind.WARNF, ActionKind.FAIL)
+_QUOTED = 160  # characters of a line that a helper's error repeats; a long line would be in the payload many times
 _IDENTITY = frozenset({SymbolKind.PROBE_ID})
 
 
@@ -205,6 +206,8 @@ def _below(action: Action) -> str:
     """Return the lines that stand below a message with the place of an action: the calls it was expanded from."""
     word = {ActionKind.ERRORF: "ERROR", ActionKind.FAIL: "ERROR"}.get(action.kind, "WARNING")
     lines = []
+    if action.kind is ActionKind.HELPER_ERROR and len(action.span.source.line(action.span.line)) <= _QUOTED:
+        lines.append(f"{quote(action.span)}\n")
     call = action.span.parent
     while call is not None and action.kind in _MESSAGES:
         lines.append(f"{call}: {word}: expanded from\n{quote(call)}\n")

@@ -115,7 +115,7 @@ class SymbolKind(enum.IntEnum):
     USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance
     KFUNC = 28  # a: kfunc name; BTF id, call form
     BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
-    PROBE_IS = 30  # a: full name of a probe; 1 in the copy of the program that serves the instance of this name, else 0
+    PROBE_IS = 30  # a: full name of a probe; imm: 1 for a part of it.  1 in the program's copy for such an instance
 
 
 class UsdtPart(enum.IntEnum):

@@ -15,12 +15,10 @@ def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
     """Return the parsed attach point; raises CompileError for unknown or malformed ones."""
     probe = PROBE_TYPES.get(point.provider)
     if probe is None:
-        raise ctx.diags.fatal(
-            point.span,
-            f"Invalid probe type: {point.provider}",
-            f"probe types are: {', '.join(sorted(PROBE_TYPES))}",
-            code="probe-type",
-        )
+        hint = f"probe types are: {', '.join(sorted(PROBE_TYPES))}"
+        if "$" in point.provider:
+            hint = "the probe type is needed when the script is compiled, a parameter has a value only when it runs"
+        raise ctx.diags.fatal(point.span, f"Invalid probe type: {point.provider}", hint, code="probe-type")
     return probe.parse(point, ctx)
 
 

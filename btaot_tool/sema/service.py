@@ -11,6 +11,7 @@ from ..diagnostics import Diagnostics, Span
 from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
 from ..syntax import tree
+from ..syntax.walk import walk
 from .ctypes import BASIC, enum_type, from_c, struct_type
 from .env import Globals, MapInfo, Scopes
 from .result import NamedParam, Template
@@ -101,7 +102,7 @@ class CheckerService:
             return node.value
         if isinstance(node, tree.Name) and (value := self._constant(node)) is not None:
             return value
-        self.error(node, f"{what} must be an integer literal")
+        self.error(node, f"{what} must be an integer literal", _parameter_hint(node))
         return None
 
     def literal_str(self, node: object, what: str) -> str | None:
@@ -110,7 +111,7 @@ class CheckerService:
         if isinstance(node, tree.StringLiteral):
             self.expr(node)
             return node.value
-        self.error(node, f"{what} must be a string literal")
+        self.error(node, f"{what} must be a string literal", _parameter_hint(node))
         return None
 
     def map_of(self, node: tree.MapRef) -> MapInfo:
@@ -246,3 +247,10 @@ class CheckerService:
         tagged = (f"{tag} {name}" for tag in ("struct", "union", "enum"))
         known = name in BASIC or name in ("string", "buffer", "void") or self.table.typedef(name) is not None
         return known or any(self._find_tagged(tag) for tag in tagged)
+
+
+def _parameter_hint(node: tree.Node) -> str:
+    """Explain why a parameter cannot stand where a literal is wanted."""
+    if not any(isinstance(part, tree.Positional) for part in walk(node)):
+        return ""
+    return "the value is needed when the script is compiled, a parameter has one only when it runs"

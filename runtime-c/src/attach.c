@@ -142,8 +142,10 @@ int attach_explain(struct env *env, int ret, const char *fmt, ...)
 	return ret;
 }
 
-static void __attribute__((format(printf, 2, 3))) report(struct env *env, const char *fmt, ...)
+/* An error or a warning as missing_probes says; "at": the place in the script, may be NULL. */
+static void __attribute__((format(printf, 3, 4))) report(struct env *env, const struct btaot_attach *at, const char *fmt, ...)
 {
+	bool fatal = env->cfg.missing_probes == MISSING_ERROR;
 	struct host *host = host_get(env);
 	va_list ap;
 	char text[1024];
@@ -154,9 +156,14 @@ static void __attribute__((format(printf, 2, 3))) report(struct env *env, const 
 	if (host->last_report && !strcmp(host->last_report, text))
 		return;  /* the same cause for each of many attach points */
 	host->last_report = arena_strdup(text);
-	if (env->cfg.missing_probes == MISSING_ERROR)
+	if (!fatal && env->cfg.missing_probes != MISSING_WARN)
+		return;
+	if (at)
+		note("%s:%u:%u: %s: %s", attach_str(env, env->payload.header->script), at->line, at->column,
+		     fatal ? "ERROR" : "WARNING", text);
+	else if (fatal)
 		err("%s", text);
-	else if (env->cfg.missing_probes == MISSING_WARN)
+	else
 		warn("%s", text);
 }
 
@@ -167,7 +174,7 @@ static bool report_why(struct env *env)
 	bool known = host->why != NULL;
 
 	if (known)
-		report(env, "%s", host->why);
+		report(env, NULL, "%s", host->why);
 	host->why = NULL;
 	return known;
 }
@@ -197,7 +204,7 @@ static int report_no_match(struct env *env, const struct btaot_attach *at, const
 	report_why(env);
 	if (at->flags & BTAOT_ATTACH_FLAG_WILDCARD)
 		return 0;  /* one of several attach points may match nothing */
-	report(env, "No matches for %s %s%s%s.%s", provider->name, target, *target ? ":" : "", name,
+	report(env, at, "No matches for %s %s%s%s.%s", provider->name, target, *target ? ":" : "", name,
 	       env->cfg.missing_probes == MISSING_WARN ? " Skipping." : "");
 	return env->cfg.missing_probes == MISSING_ERROR ? -ENOENT : 0;
 }
@@ -216,7 +223,7 @@ static int expand_one(struct env *env, uint32_t attach)
 	ret = provider->expand(env, attach);
 	if (ret && ret != -ENOENT) {
 		if (!report_why(env))
-			report(env, "%s: %s", attach_str(env, at->text), strerror(-ret));
+			report(env, at, "%s: %s", attach_str(env, at->text), strerror(-ret));
 		return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
 	}
 	return env->instance_count == before ? report_no_match(env, at, provider) : 0;
@@ -237,7 +244,7 @@ static int check_blocks(struct env *env)
 		if (live || (env->payload.attaches[a].flags & BTAOT_ATTACH_FLAG_OPTIONAL))
 			continue;
 		failed = true;
-		report(env, "%s: Probe has no valid attach points.%s", attach_str(env, env->payload.attaches[a].text),
+		report(env, &env->payload.attaches[a], "Probe has no valid attach points.%s",
 		       env->cfg.missing_probes == MISSING_ERROR ?
 		       " If this is expected, set the 'missing_probes' config variable to 'warn'." :
 		       " It is being removed which may cause issues with program behavior.");
@@ -343,11 +350,11 @@ static bool runs_in_reverse(uint16_t kind)
 static int attach_failed(struct env *env, struct instance *inst, int ret)
 {
 	if (!report_why(env))
-		report(env, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret, attach_of(env, inst)->kind));
+		report(env, NULL, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret, attach_of(env, inst)->kind));
 	inst->missing = true;
 	if (attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
 		return 0;
-	report(env, "Unable to attach probe: %s.%s", inst->name, env->cfg.missing_probes == MISSING_ERROR ?
+	report(env, NULL, "Unable to attach probe: %s.%s", inst->name, env->cfg.missing_probes == MISSING_ERROR ?
 	       " If this is expected, set the 'missing_probes' config variable to 'warn'." : " Skipping.");
 	return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
 }

@@ -72,8 +72,8 @@ static int positional_number(struct env *env, const struct btaot_symbol *s, uint
 	if (*text)
 		ret = number_parse(text, true, value);
 	if (ret)
-		err("%s: $%d is used as a number, but it is '%s'%s", symbol_place(env, s), (int)s->imm, text,
-		    ret == -ERANGE ? " (too large)" : "");
+		err("%s: $%d is used as a number, but it is '%s'%s; str($%d) is its text", symbol_place(env, s), (int)s->imm, text,
+		    ret == -ERANGE ? " (too large)" : "", (int)s->imm);
 	return ret;
 }
 

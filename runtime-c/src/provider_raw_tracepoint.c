@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "providers.h"
 #include "sys_bpf.h"
@@ -46,6 +47,9 @@ static int expand_raw_tracepoint(struct env *env, uint32_t attach)
 	int ret;
 
 	if (!is_pattern(event)) {
+		if (*module && !is_pattern(module) && strcmp(module, "vmlinux") &&
+		    access(arena_printf("/sys/module/%s", module), F_OK))
+			return 0;  /* the module is not loaded */
 		add(env, attach, *module && !is_pattern(module) ? module : "vmlinux", event);
 		return 0;
 	}

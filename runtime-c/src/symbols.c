@@ -103,6 +103,7 @@ static bool cookies_work(struct env *env, const struct symbol_scope *scope)
 static int symbol_local(struct env *env, const struct btaot_symbol *s, const struct symbol_scope *scope, uint64_t *value)
 {
 	struct ctx_value ctx = { 0 };
+	const char *name;
 	int ret;
 
 	switch (s->kind) {
@@ -115,7 +116,8 @@ static int symbol_local(struct env *env, const struct btaot_symbol *s, const str
 		*value = cookies_work(env, scope) ? 0 : instance_identity(env, scope->instance_index);
 		return 0;
 	case BTAOT_SYMBOL_KIND_PROBE_IS:
-		*value = !strcmp(scope->instance->name, payload_str(&env->payload, s->a));
+		name = payload_str(&env->payload, s->a);
+		*value = s->imm ? !!strstr(scope->instance->name, name) : !strcmp(scope->instance->name, name);
 		return 0;
 	case BTAOT_SYMBOL_KIND_CTX_LOAD:
 	case BTAOT_SYMBOL_KIND_REG:
