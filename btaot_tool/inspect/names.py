@@ -113,6 +113,11 @@ def _first(template: str) -> Callable[[Payload, Row], str]:
     return lambda payload, symbol: template.format(payload.string(symbol.a))
 
 
+def _probe_is(payload: Payload, symbol: Row) -> str:
+    verb = "has a name with" if symbol.imm else "is"
+    return f"whether the probe {verb} {payload.string(symbol.a)}"
+
+
 def _enum_value(payload: Payload, symbol: Row) -> str:
     owner = payload.string(symbol.a)
     return f"enumerator {owner + '.' if owner else ''}{payload.string(symbol.b)}"
@@ -141,7 +146,7 @@ _SYMBOL_TEXTS: dict[SymbolKind, Callable[[Payload, Row], str]] = {
     SymbolKind.FEATURE: lambda p, s: f"kernel feature {enum_name(Feature, s.imm)}",
     SymbolKind.SESSION: lambda p, s: f"session {enum_name(SessionFact, s.imm).replace('_', ' ')}",
     SymbolKind.PROBE_ID: lambda p, s: "probe identity",
-    SymbolKind.PROBE_IS: _first("whether the probe is {}"),
+    SymbolKind.PROBE_IS: _probe_is,
     SymbolKind.USDT_ARG: lambda p, s: f"usdt argument {s.imm}",
     SymbolKind.KFUNC: _first("kernel function {}"),
     SymbolKind.BTF_OBJ: _first("kernel variable {}"),
