@@ -398,24 +398,28 @@ class FunctionBase:
         self.b.position_at_end(go)
 
     def _claim(self, leave: Any) -> None:
-        """Claim a scratch slot: a program can interrupt another, even itself, on its CPU."""
-        key = self._alloca(I32)
+        """Claim a scratch slot: a program can interrupt another, even itself, on its CPU.
+
+        A loop and not copies of it: most runs get the first slot.
+        """
+        key, tried = self._alloca(I32), self.cell()
         first = self.b.mul(self.helper("get_smp_processor_id"), const(SCRATCH_SLOTS))
-        claimed = self.block("claimed")
-        base = self._slot(key, first, leave)
+        names = ("slot", "fetching", "busy", "none", "claimed")
+        head, fetching, busy, none, claimed = (self.block(n) for n in names)
+        self.b.store(const(0), tried)
+        self.goto(head)
+        slot = self.b.load(tried, typ=I64)
+        base = self._slot(key, self.b.add(first, slot), leave)
         self.b.store(self.offset(base, 8), self._scratch_var)
-        fetching = self.block("fetching")
         self.b.cbranch(self.has(Feature.FETCHING_ATOMICS), fetching, claimed)
         self.b.position_at_end(fetching)
-        for slot in range(SCRATCH_SLOTS):
-            if slot:
-                base = self._slot(key, self.b.add(first, const(slot)), leave)
-                self.b.store(self.offset(base, 8), self._scratch_var)
-            result = self.b.cmpxchg(base, const(0), const(1), "seq_cst", "seq_cst")
-            free = self.b.icmp_unsigned("==", self.b.extract_value(result, 0), const(0))
-            following = self.block("busy")
-            self.b.cbranch(free, claimed, following)
-            self.b.position_at_end(following)
+        result = self.b.cmpxchg(base, const(0), const(1), "seq_cst", "seq_cst")
+        self.b.cbranch(self.b.icmp_unsigned("==", self.b.extract_value(result, 0), const(0)), claimed, busy)
+        self.b.position_at_end(busy)
+        following = self.b.add(slot, const(1))
+        self.b.store(following, tried)
+        self.b.cbranch(self.b.icmp_unsigned("<", following, const(SCRATCH_SLOTS)), head, none)
+        self.b.position_at_end(none)
         self.count_loss(16)
         self.b.branch(leave)
         self.b.position_at_end(claimed)
