@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import layout
+from . import enums, layout
 
 #: type name in ``layout.py`` -> (letter for ``struct``, bytes, C type)
 SCALARS: dict[str, tuple[str, int, str]] = {
@@ -106,8 +106,8 @@ def snake_upper(name: str) -> str:
 
 @functools.cache
 def member_comments(cls: type[enum.IntEnum | enum.IntFlag]) -> dict[str, str]:
-    """Return the comments that stand behind the members of an enum in ``layout.py``."""
-    text = Path(layout.__file__).read_text(encoding="utf-8")
+    """Return the comments that stand behind the members of an enum in ``enums.py``."""
+    text = Path(enums.__file__).read_text(encoding="utf-8")
     _, _, after = text.partition(f"\nclass {cls.__name__}(")
     comments = {}
     for line in after.splitlines()[1:]:

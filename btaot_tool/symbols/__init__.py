@@ -1,7 +1,7 @@
 """Load-time symbols as the compiler sees them: what a program wants to know of its host.
 
 One ``Symbol`` is one row of the payload's table.  The IR names it by its number; the kinds and their
-operands stand in ``payload/layout.py``, the resolvers in the runtime's ``symbols_*.c``.
+operands stand in ``payload/enums.py``, the resolvers in the runtime's ``symbols_*.c``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
  *
  * A symbol is resolved when the first program that uses it is made, and its value kept for the run; the kinds that
  * depend on the probe (context layout, identity, features of the program type) are asked for again with each instance.
- * To add a kind: its line in layout.py, its row in `families` here, its case in the family's file. */
+ * To add a kind: its line in enums.py, its row in `families` here, its case in the family's file. */
 #include "symbols.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 """The payload: C header, writer, reader."""
 
-from __future__ import annotations
+from __future__ import enum
 
 import contextlib
 import re
@@ -50,9 +50,7 @@ def test_header_names() -> None:
 
 
 def test_every_enum_is_in_the_header() -> None:
-    enums = {
-        name for name, value in vars(layout).items() if isinstance(value, type) and issubclass(value, layout.enum.Enum)
-    }
+    enums = {name for name, value in vars(layout).items() if isinstance(value, type) and issubclass(value, enum.Enum)}
     assert enums == {cls.__name__ for cls in (*layout.ENUMS, *layout.FLAGS)}
 
 
