@@ -1,8 +1,9 @@
 """The payload: C header, writer, reader."""
 
-from __future__ import enum
+from __future__ import annotations
 
 import contextlib
+import enum
 import re
 import shutil
 import struct
