@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,11 @@ _CFLAGS = (
 _LDFLAGS = ("-static", "-no-pie", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none")
 # zig adds sanitizer traps unless told otherwise, and knows no -Oz of its own; the others save a sixth together.
 _ZIG_FLAGS = ("-fno-sanitize=all", "-flto", "-Xclang", "-Oz", "-fomit-frame-pointer", "-fno-jump-tables")
+# "zig cc" passes few options to the linker.  These fold equal functions and merge the ends of strings.  No C library is
+# linked (runtime-c/src/libc).
+_ZIG_LDFLAGS = (
+    *("-static", "-s", "--gc-sections", "--build-id=none", "-z", "norelro", "--no-rosegment", "--icf=safe", "-O2"),
+)
 
 
 class ToolchainError(CompileError):
@@ -59,12 +65,16 @@ class ToolchainError(CompileError):
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """A compiler for one target: ``command`` is argv up to the flags, ``identity`` its version."""
+    """A compiler for one target: ``command`` is argv up to the flags, ``identity`` its version.
+
+    ``linker`` is argv up to the object files; empty if the compiler links.
+    """
 
     target: Target
     command: tuple[str, ...]
     flags: tuple[str, ...]
     identity: str
+    linker: tuple[str, ...] = ()
 
 
 def runtime_dir() -> Path:
@@ -115,7 +125,8 @@ def zig_command() -> tuple[str, ...]:
 
 def _zig_toolchain(target: Target, flags: tuple[str, ...]) -> Toolchain:
     command = (*zig_command(), "cc", "-target", target.zig)
-    return Toolchain(target, command, (*_ZIG_FLAGS, *flags), f"zig {backend_version('ziglang')}")
+    identity = f"zig {backend_version('ziglang')}"
+    return Toolchain(target, command, (*_ZIG_FLAGS, *flags), identity, (*zig_command(), "ld.lld", *_ZIG_LDFLAGS))
 
 
 def _gnu_toolchain(target: Target, compilers: list[str], flags: tuple[str, ...]) -> Toolchain:
@@ -134,7 +145,15 @@ def stub_key(toolchain: Toolchain) -> str:
     """Return a digest of everything that goes into a stub: sources, layout, flags, compiler."""
     from .payload.header import c_header
 
-    parts = [toolchain.identity, toolchain.target.name, *_CFLAGS, *_LDFLAGS, *toolchain.flags, c_header()]
+    parts = [
+        toolchain.identity,
+        toolchain.target.name,
+        *_CFLAGS,
+        *_LDFLAGS,
+        *toolchain.flags,
+        *toolchain.linker[1:],
+        c_header(),
+    ]
     digest = hashlib.sha256("\0".join(parts).encode())
     for path in (*runtime_sources(), *runtime_headers()):
         digest.update(path.relative_to(runtime_dir()).as_posix().encode() + b"\0")
@@ -156,14 +175,22 @@ def compile_stub(toolchain: Toolchain, output: Path) -> None:
 
 
 def _run_compiler(toolchain: Toolchain, scratch: Path, result: Path) -> None:
-    source_dir = runtime_dir()
-    sources = [path.relative_to(source_dir).as_posix() for path in runtime_sources()]
+    sources = [path.relative_to(runtime_dir()).as_posix() for path in runtime_sources()]
     if not sources:
         raise ToolchainError("the sources of the runtime are missing: runtime-c/src")
     # Compiled from inside the source directory and with relative names, so that no path gets into the result.
-    argv = [*toolchain.command, *_CFLAGS, *toolchain.flags, f"-ffile-prefix-map={scratch}=.",
-            "-I.", f"-I{scratch}", *sources, *_LDFLAGS, "-o", str(result)]  # fmt: skip
-    done = subprocess.run(argv, cwd=source_dir, capture_output=True, text=True)
+    argv = [*toolchain.command, *_CFLAGS, *toolchain.flags, f"-ffile-prefix-map={scratch}=.", "-I.", f"-I{scratch}"]
+    if not toolchain.linker:
+        _run(toolchain, [*argv, *sources, *_LDFLAGS, "-o", str(result)])
+        return
+    objects = [str(scratch / f"{number}.o") for number in range(len(sources))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda s, o: _run(toolchain, [*argv, "-c", s, "-o", o]), sources, objects))
+    _run(toolchain, [*toolchain.linker, *objects, "-o", str(result)])
+
+
+def _run(toolchain: Toolchain, argv: list[str]) -> None:
+    done = subprocess.run(argv, cwd=runtime_dir(), capture_output=True, text=True)
     if done.returncode != 0:
         raise ToolchainError(f"the stub for {toolchain.target.name} does not compile:\n{done.stderr.strip()}")
 

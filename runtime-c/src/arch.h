@@ -9,6 +9,7 @@
  *   ARCH_STACK_ARGUMENT      bytes from the stack pointer at function entry to the first argument on the stack
  *   ARCH_WATCH_MODES         access modes of hardware breakpoints, letters sorted, with commas
  *   ARCH_WATCH_EXEC_LENGTH   bp_len of an execution breakpoint
+ *   ARCH_START(function)     assembler text: the entry point _start, weak, calls function(long *stack)
  * and one inline function, arch_syscall(number, a, b, c, d, e, f): what the kernel returns, -errno for an error. */
 #ifndef BTAOT_ARCH_H
 #define BTAOT_ARCH_H

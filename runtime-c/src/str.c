@@ -238,20 +238,6 @@ int str_printf(char *buf, size_t size, const char *fmt, ...)
 	return n;
 }
 
-#ifndef __GLIBC__
-/* musl's strftime and inet_ntop call snprintf; with this one the library's own stays out of the stub. */
-int snprintf(char *restrict buf, size_t size, const char *restrict fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = str_vprintf(buf, size, fmt, ap);
-	va_end(ap);
-	return n;
-}
-#endif
-
 /* ---- sorting ---- */
 
 static void swap(char *a, char *b, size_t size)

@@ -29,6 +29,9 @@
 #define ARCH_WATCH_MODES "r,rw,w,x"
 #define ARCH_WATCH_EXEC_LENGTH 4
 
+#define ARCH_START(function) \
+	__asm__(".text\n.weak _start\n_start:\nmov x29, #0\nmov x30, #0\nmov x0, sp\nb " #function "\n")
+
 static inline long arch_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;

@@ -30,6 +30,9 @@
 #define ARCH_WATCH_MODES "rw,w,x"
 #define ARCH_WATCH_EXEC_LENGTH sizeof(long)
 
+#define ARCH_START(function) \
+	__asm__(".text\n.weak _start\n_start:\nxor %ebp, %ebp\nmov %rsp, %rdi\nand $-16, %rsp\ncall " #function "\n")
+
 static inline long arch_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;

@@ -1,23 +1,24 @@
-/* start.c - how the process starts, in place of musl's way.
+/* start.c - how the process starts, in place of the C library's way.
  *
- * What the stub uses of musl needs no thread-local storage, so that none is set up: errno is a variable.  glibc keeps its
- * own start. */
+ * The stub is linked without a C library: the files of this folder define what it uses of musl's headers.  Nothing needs
+ * thread-local storage, so that none is set up.  glibc keeps its own start. */
 #include <errno.h>
 
 #ifndef __GLIBC__
 #include <sys/auxv.h>
 #include <unistd.h>
 
-extern char **environ;
-int *___errno_location(void);
-int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv);
+#include "arch.h"
 
-static char **start_environ;
+int main(int argc, char **argv);
+void start_process(long *stack);
+
+char **environ;
 
 /* The vector stands behind the environment. */
 unsigned long getauxval(unsigned long type)
 {
-	char **end = start_environ;
+	char **end = environ;
 	const unsigned long *aux;
 
 	while (*end)
@@ -36,16 +37,14 @@ int *__errno_location(void)
 	return &number;
 }
 
-/* musl's own name of it. */
-int *___errno_location(void)
+/* The kernel starts the process with argc, argv, the environment and the vector on the stack. */
+__attribute__((used)) void start_process(long *stack)
 {
-	return __errno_location();
+	char **argv = (char **)(stack + 1);
+
+	environ = argv + *stack + 1;
+	_exit(main((int)*stack, argv));
 }
 
-/* Called by the code of the C compiler that the process starts with. */
-int __libc_start_main(int (*start)(int, char **, char **), int argc, char **argv)
-{
-	environ = start_environ = argv + argc + 1;
-	_exit(start(argc, argv, environ));
-}
+ARCH_START(start_process);
 #endif

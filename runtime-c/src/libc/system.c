@@ -1,6 +1,6 @@
-/* system.c - system calls, in place of musl's wrappers.
+/* system.c - system calls, in place of a C library's wrappers.
  *
- * The stub has room for little: musl's wrappers care for threads, cancellation, old kernels and the vDSO, none of which
+ * The stub has room for little: a C library's wrappers care for threads, cancellation, old kernels and the vDSO, none of which
  * the runtime has to do with, and each of them costs hundreds of bytes.  Functions with "..." in the headers are defined
  * with all their arguments here (the headers that declare them are not included): on the targets both are called alike.
  * The kernel's `struct stat` is musl's on 64-bit targets.  glibc keeps its own functions. */
@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -51,6 +52,16 @@ int openat(int dir, const char *path, int flags, unsigned int mode)
 int open(const char *path, int flags, unsigned int mode)
 {
 	return openat(CWD, path, flags, mode);
+}
+
+int close(int fd)
+{
+	return (int)CALL(__NR_close, fd, 0, 0, 0);
+}
+
+int dup2(int fd, int copy)
+{
+	return (int)CALL(__NR_dup3, fd, copy, 0, 0);
 }
 
 int ioctl(int fd, int request, long argument)
@@ -144,6 +155,11 @@ ssize_t readlink(const char *restrict path, char *restrict buf, size_t size)
 	return CALL(__NR_readlinkat, CWD, path, buf, size);
 }
 
+int access(const char *path, int mode)
+{
+	return (int)CALL(__NR_faccessat, CWD, path, mode, 0);
+}
+
 int faccessat(int dir, const char *path, int mode, int flags)
 {
 	(void)flags;  /* always 0: the old call has none */
@@ -182,6 +198,33 @@ int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
 	return (int)CALL(__NR_rt_sigprocmask, how, set, old, _NSIG / 8);
 }
 
+int sigemptyset(sigset_t *set)
+{
+	*(unsigned long *)set = 0;
+	return 0;
+}
+
+int sigaddset(sigset_t *set, int number)
+{
+	*(unsigned long *)set |= 1ul << (number - 1);
+	return 0;
+}
+
+int uname(struct utsname *name)
+{
+	return (int)CALL(__NR_uname, name, 0, 0, 0);
+}
+
+pid_t getpid(void)
+{
+	return (pid_t)CALL(__NR_getpid, 0, 0, 0, 0);
+}
+
+pid_t getppid(void)
+{
+	return (pid_t)CALL(__NR_getppid, 0, 0, 0, 0);
+}
+
 int kill(pid_t pid, int number)
 {
 	return (int)CALL(__NR_kill, pid, number, 0, 0);
@@ -195,6 +238,12 @@ pid_t waitpid(pid_t pid, int *status, int options)
 pid_t setsid(void)
 {
 	return (pid_t)CALL(__NR_setsid, 0, 0, 0, 0);
+}
+
+_Noreturn void _exit(int status)
+{
+	for (;;)
+		CALL(__NR_exit_group, status, 0, 0, 0);
 }
 
 int execv(const char *path, char *const argv[])

@@ -10,11 +10,12 @@
 #include <string.h>
 
 #ifndef __GLIBC__
+/* As a digit of base 36; more for what is none. */
 static unsigned int digit_value(char c)
 {
 	unsigned int letter = (unsigned char)(c | 32);
 
-	return c >= '0' && c <= '9' ? (unsigned int)c - '0' : letter >= 'a' && letter <= 'z' ? letter - 'a' + 10 : UINT_MAX;
+	return c >= '0' && c <= '9' ? (unsigned int)c - '0' : letter >= 'a' && letter <= 'z' ? letter - 'a' + 10 : 36;
 }
 
 static unsigned long parse(const char *text, char **end, unsigned int base, bool *minus)
@@ -68,6 +69,11 @@ long long strtoll(const char *restrict text, char **restrict end, int base)
 int atoi(const char *text)
 {
 	return (int)strtol(text, NULL, 10);
+}
+
+int isalnum(int c)
+{
+	return digit_value((char)c) < 36;
 }
 
 char *strstr(const char *text, const char *wanted)
@@ -154,6 +160,23 @@ char *strpbrk(const char *text, const char *set)
 {
 	text += strcspn(text, set);
 	return *text ? (char *)(uintptr_t)text : NULL;
+}
+
+char *strdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
+
+	return copy ? memcpy(copy, text, size) : copy;
+}
+
+char *strncpy(char *restrict to, const char *restrict text, size_t size)
+{
+	size_t length = strnlen(text, size);
+
+	memcpy(to, text, length);
+	memset(to + length, 0, size - length);
+	return to;
 }
 
 extern char **environ;
