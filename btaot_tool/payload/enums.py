@@ -293,6 +293,7 @@ class AttachFlag(enum.IntFlag):
     NEEDS_IDENTITY = 4  # the body uses ``probe``, ``func`` or per-instance facts
     NO_PREDICATE = 8
     VALUE_SYMBOL = 16  # ``value`` is the row of a load-time symbol that gives it
+    PARAMS = 32  # its strings hold $1, $2, ..., which stand for positional parameters
 
 
 class ProgramFlag(enum.IntFlag):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+from ..payload.layout import AttachFlag
 from ..syntax.tree import AttachPoint
 from . import counters, functions, special, timers, tracepoints, tracing, usdt, watchpoint
 from .base import ArgField, AttachSpec, ParseContext, ProbeType
 
 _MODULES = (special, timers, tracepoints, functions, counters, watchpoint, usdt, tracing)
+
+_PARAMETER = re.compile(r"\$[1-9]")
 
 PROBE_TYPES: dict[str, ProbeType] = {probe.name: probe for module in _MODULES for probe in module.PROBES}
 
@@ -19,7 +25,18 @@ def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         if "$" in point.provider:
             hint = "the probe type is needed when the script is compiled, a parameter has a value only when it runs"
         raise ctx.diags.fatal(point.span, f"Invalid probe type: {point.provider}", hint, code="probe-type")
-    return probe.parse(point, ctx)
+    spec = probe.parse(point, ctx)
+    return replace(spec, flags=spec.flags | AttachFlag.PARAMS) if _has_parameters(point, ctx) else spec
+
+
+def _has_parameters(point: AttachPoint, ctx: ParseContext) -> bool:
+    """Whether the host puts positional parameters into the texts of an attach point."""
+    quoted = point.quoted or (False,) * len(point.parts)
+    found = any(_PARAMETER.search(part) and not q for part, q in zip(point.parts, quoted, strict=True))
+    if found and any(quoted):
+        hint = "write the parts that are in quotes without a dollar sign, or give them as parameters too"
+        raise ctx.diags.fatal(point.span, "a positional parameter beside a quoted dollar sign is not supported", hint)
+    return found
 
 
 __all__ = ["PROBE_TYPES", "ArgField", "AttachSpec", "ParseContext", "ProbeType", "parse_attach_point"]

@@ -81,6 +81,7 @@ static int prepare(struct env *env)
 	int ret;
 
 	limits_raise();
+	params_into_attach_points(env);
 	ret = maps_create(env);
 	if (!ret)
 		ret = params_store(env);

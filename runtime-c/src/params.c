@@ -5,12 +5,14 @@
 #include "params.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "maps.h"
 #include "number.h"
 #include "symbols.h"
 #include "sys_bpf.h"
+#include "textbuf.h"
 #include "util.h"
 
 uint32_t param_find(const struct payload *p, const char *name, size_t length)
@@ -75,6 +77,50 @@ static int positional_number(struct env *env, const struct btaot_symbol *s, uint
 		err("%s: $%d is used as a number, but it is '%s'%s; str($%d) is its text", symbol_place(env, s), (int)s->imm, text,
 		    ret == -ERANGE ? " (too large)" : "", (int)s->imm);
 	return ret;
+}
+
+/* Append the string at `ref` to the pool that it is in, $N replaced; returns where the new one begins. */
+static uint32_t text_expand(const struct env *env, struct textbuf *pool, uint32_t ref)
+{
+	uint32_t start = (uint32_t)pool->len;
+	char c;
+
+	do {
+		char *end;
+		unsigned long n = pool->data[ref] == '$' ? strtoul(pool->data + ref + 1, &end, 10) : 0;
+
+		c = pool->data[ref++];
+		if (n) {
+			ref = (uint32_t)(end - pool->data);
+			text_str(pool, positional(env, (int64_t)n));
+		} else {
+			text_char(pool, c);
+		}
+	} while (c);
+	return start;
+}
+
+void params_into_attach_points(struct env *env)
+{
+	struct payload *p = &env->payload;
+	struct btaot_attach *rows = arena_alloc(p->attach_count * sizeof(*rows));
+	struct textbuf pool = { 0 };
+
+	text_bytes(&pool, p->strings, p->string_count);
+	memcpy(rows, p->attaches, p->attach_count * sizeof(*rows));
+	for (struct btaot_attach *row = rows; row < rows + p->attach_count; row++) {
+		if (!(row->flags & BTAOT_ATTACH_FLAG_PARAMS))
+			continue;
+		row->text = text_expand(env, &pool, row->text);
+		row->target = text_expand(env, &pool, row->target);
+		row->name = text_expand(env, &pool, row->name);
+		row->ns = text_expand(env, &pool, row->ns);
+		if (strpbrk(pool.data + row->target, "*?[{") || strpbrk(pool.data + row->name, "*?[{"))
+			row->flags |= BTAOT_ATTACH_FLAG_WILDCARD;
+	}
+	p->attaches = rows;
+	p->strings = pool.data;
+	p->string_count = (uint32_t)pool.len;
 }
 
 static const char *param_text(const struct env *env, uint32_t param)
