@@ -53,8 +53,9 @@ SHIPPED = (
     Recipe("aarch64", DEFAULT_KERNEL, (_MAIN,), differing=True),
     Recipe("x86_64", "7.2", (_MAIN,)),
     Recipe("x86_64", "5.10", (_MAIN,)),
+    Recipe("x86_64", "6.1", (_MAIN, "linux-7.2-x86_64", "linux-5.10-x86_64")),
 )
-_OTHER_KERNELS = ["linux-7.2-x86_64", "linux-5.10-x86_64"]
+_OTHER_KERNELS = ["linux-7.2-x86_64", "linux-6.1-x86_64", "linux-5.10-x86_64"]
 DEFAULTS = {
     "x86_64": [_MAIN, *_OTHER_KERNELS],
     "aarch64": [f"linux-{DEFAULT_KERNEL}-aarch64", _MAIN, *_OTHER_KERNELS],
