@@ -2,16 +2,19 @@
  *
  * The rules are libbpf's: a type matches by its name without flavour (`name___x`), fields by name through anonymous
  * members, bitfields are read as the smallest aligned unit that holds them.  Where the kernel has several types of one
- * name, those without the field are passed over, and those that have it must agree about it. */
+ * name, those without the field are passed over, and those that have it must agree about it.  What the kernel itself does
+ * not have is looked for in its modules. */
 #include "btf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
 #include "btf_index.h"
 #include "util.h"
 
-#define BTF_VMLINUX "/sys/kernel/btf/vmlinux"
+#define BTF_FOLDER "/sys/kernel/btf"
+#define BTF_VMLINUX BTF_FOLDER "/vmlinux"
 #define DEPTH_MAX 32
 
 struct place {
@@ -24,6 +27,7 @@ static struct btf *btf_get(struct env *env)
 {
 	if (!env->btf) {
 		env->btf = arena_alloc(sizeof(*env->btf));
+		env->btf->module = "vmlinux";
 		env->btf->error = btf_index_open(env->btf, env->opt.btf_path ? env->opt.btf_path : BTF_VMLINUX);
 		if (env->btf->error == -ENOENT && !env->opt.btf_path)
 			env->btf->error = -ENODATA;
@@ -103,6 +107,62 @@ static int name_lookup(struct env *env, const char *text, size_t length, uint32_
 	*index = btf_name_index(b, text, length);
 	b->error = btf_index_update(b);
 	return b->error;
+}
+
+/* ---- modules ---- */
+
+/* Read a module's BTF, in `m` if it was not read before; whether `m` is used up. */
+static bool module_read(struct btf *base, const char *name, struct btf *m)
+{
+	struct btf *known = base->next;
+
+	while (known && strcmp(known->module, name))
+		known = known->next;
+	m->error = 0;
+	if (!known) {
+		*m = (struct btf){ .base = base, .names = m->names, .name_room = m->name_room };
+		m->error = btf_index_open(m, arena_printf(BTF_FOLDER "/%s", name));
+	}
+	btf_index_follow(known ? known : m);
+	if (m->error || btf_index_update(known ? known : m) || known || !m->match_count) {
+		if (!known)
+			btf_index_close(m);
+		return false;
+	}
+	m->module = arena_strdup(name);
+	m->next = base->next;
+	base->next = m;
+	return true;
+}
+
+/* The modules that have wanted names.  All are read if one is asked for, so that this happens once. */
+static struct btf *modules_get(struct env *env)
+{
+	struct btf *base = env->btf, *m = NULL;
+	struct dirent *entry;
+	DIR *folder;
+
+	if (base->modules_for == base->name_count || env->opt.btf_path)
+		return base->next;
+	base->modules_for = base->name_count;
+	folder = opendir(BTF_FOLDER);
+	while (folder && (entry = readdir(folder))) {
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, base->module))
+			continue;
+		if (!m)
+			m = arena_alloc(sizeof(*m));
+		if (module_read(base, entry->d_name, m))
+			m = NULL;
+	}
+	if (folder)
+		closedir(folder);
+	return base->next;
+}
+
+/* Where to look next, if nothing was found. */
+static struct btf *source_next(struct env *env, const struct btf *b)
+{
+	return b->base ? b->next : modules_get(env);
 }
 
 /* ---- types ---- */
@@ -219,10 +279,8 @@ static int element_enter(struct btf *b, struct place *p, const char **path)
 	return 0;
 }
 
-static int path_walk(struct env *env, struct place *p, const char *path)
+static int path_walk(struct env *env, struct btf *b, struct place *p, const char *path)
 {
-	struct btf *b = env->btf;
-
 	while (*path) {
 		size_t n = component_length(path);
 		uint32_t name;
@@ -291,24 +349,24 @@ int btf_find_field(struct env *env, const char *type, const char *path, struct b
 	ret = name_lookup(env, type, essential_length(type), &name);
 	if (ret)
 		return ret;
-	b = env->btf;
-	for (uint32_t i = 0; i < b->match_count; i++) {
-		struct place p = { .type = b->matches[i].id };
+	for (b = env->btf; b && !type_found; b = type_found ? b : source_next(env, b))
+		for (uint32_t i = 0; i < b->match_count; i++) {
+			struct place p = { .type = b->matches[i].id };
 
-		if (b->matches[i].name != name || !(kinds & 1u << b->matches[i].kind))
-			continue;
-		type_found = true;
-		ret = path_walk(env, &p, path);
-		if (!ret)
-			ret = place_finish(b, &p, field_found ? &other : out);
-		if (ret == -ENOENT)
-			continue;
-		if (ret)
-			return ret;
-		if (field_found && memcmp(&other, out, sizeof(other)))
-			return -ENOTUNIQ;
-		field_found = true;
-	}
+			if (b->matches[i].name != name || !(kinds & 1u << b->matches[i].kind))
+				continue;
+			type_found = true;
+			ret = path_walk(env, b, &p, path);
+			if (!ret)
+				ret = place_finish(b, &p, field_found ? &other : out);
+			if (ret == -ENOENT)
+				continue;
+			if (ret)
+				return ret;
+			if (field_found && memcmp(&other, out, sizeof(other)))
+				return -ENOTUNIQ;
+			field_found = true;
+		}
 	return field_found ? 0 : type_found ? -ENOENT : -ESRCH;
 }
 
@@ -322,17 +380,18 @@ int btf_type_size(struct env *env, const char *type, uint32_t *size)
 	ret = name_lookup(env, type, essential_length(type), &name);
 	if (ret)
 		return ret;
-	for (uint32_t i = 0; i < env->btf->match_count; i++) {
-		const struct btf_match *m = &env->btf->matches[i];
-		int64_t bytes;
+	for (struct btf *b = env->btf; b && !found; b = found ? b : source_next(env, b))
+		for (uint32_t i = 0; i < b->match_count; i++) {
+			const struct btf_match *m = &b->matches[i];
+			int64_t bytes;
 
-		if (m->name != name || !(kinds & 1u << m->kind) || (bytes = type_bytes(env->btf, m->id)) < 0)
-			continue;
-		if (found && *size != (uint32_t)bytes)
-			return -ENOTUNIQ;
-		*size = (uint32_t)bytes;
-		found = true;
-	}
+			if (m->name != name || !(kinds & 1u << m->kind) || (bytes = type_bytes(b, m->id)) < 0)
+				continue;
+			if (found && *size != (uint32_t)bytes)
+				return -ENOTUNIQ;
+			*size = (uint32_t)bytes;
+			found = true;
+		}
 	return found ? 0 : -ESRCH;
 }
 
@@ -351,39 +410,47 @@ int btf_enum_value(struct env *env, const char *type, const char *enumerator, in
 		ret = name_lookup(env, enumerator, essential_length(enumerator), &name);
 	if (ret)
 		return ret;
-	b = env->btf;
-	for (uint32_t i = 0; i < b->match_count; i++) {
-		if (b->matches[i].name != name || b->matches[i].kind != KIND_LIMIT)
-			continue;
-		for (uint32_t j = 0; *type && j < b->match_count; j++)
-			if (b->matches[j].name == type_name && b->matches[j].id == b->matches[i].id &&
-			    b->matches[j].kind != KIND_LIMIT)
-				goto found;
-		if (*type)
-			continue;
+	for (b = env->btf; b; b = source_next(env, b))
+		for (uint32_t i = 0; i < b->match_count; i++) {
+			if (b->matches[i].name != name || b->matches[i].kind != KIND_LIMIT)
+				continue;
+			for (uint32_t j = 0; *type && j < b->match_count; j++)
+				if (b->matches[j].name == type_name && b->matches[j].id == b->matches[i].id &&
+				    b->matches[j].kind != KIND_LIMIT)
+					goto found;
+			if (*type)
+				continue;
 found:
-		*value = b->matches[i].value;
-		return 0;
-	}
+			*value = b->matches[i].value;
+			return 0;
+		}
 	return -ENOENT;
 }
 
-int btf_type_id(struct env *env, const char *text, uint32_t kind)
+int btf_func_source(struct env *env, const char *module, const char *text, struct btf **where)
 {
 	uint32_t name;
 	int ret = name_lookup(env, text, strlen(text), &name);
 
 	if (ret)
 		return ret;
-	for (uint32_t i = 0; i < env->btf->match_count; i++)
-		if (env->btf->matches[i].name == name && env->btf->matches[i].kind == kind)
-			return (int)env->btf->matches[i].id;
+	for (struct btf *b = env->btf; b; b = source_next(env, b)) {
+		if (strcmp(module, b->module))
+			continue;
+		*where = b;
+		for (uint32_t i = 0; i < b->match_count; i++)
+			if (b->matches[i].name == name && b->matches[i].kind == KIND_FUNC)
+				return (int)b->matches[i].id;
+		break;
+	}
 	return -ESRCH;
 }
 
 int btf_func_id(struct env *env, const char *name)
 {
-	return btf_type_id(env, name, KIND_FUNC);
+	struct btf *b;
+
+	return btf_func_source(env, "vmlinux", name, &b);
 }
 
 void btf_close(struct env *env)

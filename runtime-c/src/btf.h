@@ -23,10 +23,10 @@ void btf_want_path(struct env *env, const char *path);  /* the field names in "a
 int btf_find_field(struct env *env, const char *type, const char *path, struct btf_field_place *out);
 int btf_type_size(struct env *env, const char *type, uint32_t *size);
 int btf_enum_value(struct env *env, const char *type, const char *enumerator, int64_t *value);
-/* Id of a function for fentry, fexit and kfunc calls: > 0, or -errno. */
+/* Id of a function of the kernel for fentry, fexit and kfunc calls: > 0, or -errno. */
 int btf_func_id(struct env *env, const char *name);
-/* Id of a typedef "btf_trace_EVENT" (tp_btf) or any other type of one kind (BTF_KIND_*). */
-int btf_type_id(struct env *env, const char *name, uint32_t kind);
+/* The same of a module, or of "vmlinux"; *where has its types then. */
+int btf_func_source(struct env *env, const char *module, const char *name, struct btf **where);
 void btf_close(struct env *env);
 
 #endif

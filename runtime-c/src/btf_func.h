@@ -7,6 +7,7 @@
 struct btf_func {
 	uint32_t id;                    /* of the function, as the kernel counts */
 	uint32_t params;
+	struct btf *btf;                /* where its types are; NULL: a BPF program */
 	int module_fd;                  /* BTF object of its module, or 0 */
 };
 
@@ -14,6 +15,6 @@ struct btf_func {
 int btf_func_find(struct env *env, const char *module, const char *name, struct btf_func *out);
 /* The u64 of the context in which a parameter of a function of the kernel itself begins (structs passed by value take
  * several): by name, or "argN"; "retval" is what comes after the last.  -ENOENT: no such parameter. */
-int btf_func_slot(struct env *env, const struct btf_func *func, const char *param);
+int btf_func_slot(const struct btf_func *func, const char *param);
 
 #endif

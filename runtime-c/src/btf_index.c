@@ -164,6 +164,24 @@ uint32_t btf_name_index(struct btf *b, const char *text, size_t length)
 	return b->name_count++;
 }
 
+void btf_index_follow(struct btf *b)
+{
+	const struct btf *base = b->base;
+
+	if (b->name_room < base->name_count) {
+		b->names = arena_alloc(base->name_room * sizeof(*b->names));
+		b->name_room = base->name_room;
+	}
+	memcpy(b->names, base->names, base->name_count * sizeof(*b->names));
+	memcpy(b->buckets, base->buckets, sizeof(b->buckets));
+	for (b->name_count = 0; b->name_count < base->name_count; b->name_count++)
+		b->names[b->name_count].found = false;
+	b->id_shift = base->type_count - 1;
+	b->string_shift = base->strings_size;
+	b->pending = 1;
+	b->match_count = 0;
+}
+
 /* ---- streaming ---- */
 
 static void stream_open(struct stream *s, struct btf *b, uint64_t at, uint32_t size, uint8_t *buffer)
@@ -223,7 +241,7 @@ static void string_match(struct btf *b, struct wanted *w, const char *text, size
 		if (name->found || length < name->length || memcmp(text, name->text, name->length))
 			continue;
 		if (length == name->length)
-			name->offset = offset;
+			name->offset = offset;  /* (a module has no string that its base has) */
 		else if (length <= name->length + 3u || memcmp(text + name->length, "___", 3))
 			continue;
 		wanted_add(w, offset, (uint32_t)i);
@@ -237,6 +255,9 @@ static int strings_scan(struct btf *b, struct wanted *w, uint8_t *buffer)
 	uint32_t offset = 0;
 	int more = 1;
 
+	for (uint32_t i = 0; b->base && i < b->name_count; i++)
+		if (b->names[i].offset)
+			wanted_add(w, b->names[i].offset, i);
 	stream_open(&s, b, b->strings_at, b->strings_size, buffer);
 	if (!s.size)
 		more = stream_fill(&s, 0);
@@ -254,7 +275,7 @@ static int strings_scan(struct btf *b, struct wanted *w, uint8_t *buffer)
 		}
 		length = (size_t)(end - start);
 		if (length && b->buckets[bucket_of((const char *)start)] >= 0)
-			string_match(b, w, (const char *)start, length, offset);
+			string_match(b, w, (const char *)start, length, offset + b->string_shift);
 		offset += (uint32_t)length + 1;
 		pos += length + 1;
 	}
@@ -336,9 +357,9 @@ static int types_scan(struct btf *b, const struct wanted *w, uint8_t *buffer)
 			return -ENOTSUP;
 		index_add(b, id, at, &room);
 		if (t->name)
-			match_add(b, w, t->name, id, btf_kind(t), 0);
+			match_add(b, w, t->name, id + b->id_shift, btf_kind(t), 0);
 		if (btf_kind(t) == KIND_ENUM || btf_kind(t) == KIND_ENUM64)
-			enumerators_match(b, w, t, id);
+			enumerators_match(b, w, t, id + b->id_shift);
 		pos += sizeof(*t) + (size_t)tail;
 		at += (uint32_t)(sizeof(*t) + (size_t)tail);
 		id++;
@@ -379,6 +400,25 @@ static const void *section_at(struct btf *b, uint32_t at, size_t size, void *buf
 	return read_at(b, buf, size, b->types_at + at) ? NULL : buf;
 }
 
+const char *btf_string(struct btf *b, uint32_t offset, char *buf, size_t size)
+{
+	ssize_t n;
+
+	if (offset < b->string_shift)
+		return btf_string(b->base, offset, buf, size);
+	offset -= b->string_shift;
+	if (offset >= b->strings_size)
+		return "";
+	if (b->map) {
+		const char *s = (const char *)b->map + b->strings_at + offset;
+
+		return memchr(s, 0, b->strings_size - offset) ? s : "";
+	}
+	n = pread(b->fd, buf, size - 1, (off_t)(b->strings_at + offset));
+	buf[n > 0 ? n : 0] = 0;
+	return buf;
+}
+
 const struct btf_type_head *btf_type_get(struct btf *b, uint32_t id)
 {
 	const struct btf_type_head *t = NULL;
@@ -387,6 +427,9 @@ const struct btf_type_head *btf_type_get(struct btf *b, uint32_t id)
 	size_t size = 0;
 	void *copy;
 
+	if (b->base && id <= b->id_shift)
+		return btf_type_get(b->base, id);
+	id -= b->id_shift;
 	if (!id || id >= b->type_count)
 		return NULL;
 	for (uint32_t i = 0; i < b->copy_count; i++)

@@ -1,4 +1,7 @@
-/* btf_index.h - access to one BTF file: names, types by id.  Only btf*.c use it. */
+/* btf_index.h - access to one BTF file: names, types by id.  Only btf*.c use it.
+ *
+ * A module's BTF (5.11) goes on where the kernel's ends, with ids and with offsets of strings; its names are numbered as
+ * the kernel's. */
 #ifndef BTAOT_BTF_INDEX_H
 #define BTAOT_BTF_INDEX_H
 
@@ -38,6 +41,11 @@ struct btf_copy {
 };
 
 struct btf {
+	struct btf *base;       /* of a module: the kernel's */
+	struct btf *next;       /* modules that have wanted names; the kernel's points to the first */
+	const char *module;     /* "vmlinux" for the kernel itself */
+	uint32_t id_shift, string_shift;  /* what comes before in the base */
+	uint32_t modules_for;   /* number of names that modules were searched for */
 	int fd;
 	const uint8_t *map;     /* whole file, or NULL: read() through buffers */
 	size_t map_size;
@@ -73,6 +81,10 @@ int btf_index_open(struct btf *b, const char *path);
 void btf_index_close(struct btf *b);
 /* Index of a name, added if it is new. */
 uint32_t btf_name_index(struct btf *b, const char *text, size_t length);
+/* Begin with a module's file: all names of its base are to be looked for in it. */
+void btf_index_follow(struct btf *b);
+/* The string at an offset; `buf` may be used. */
+const char *btf_string(struct btf *b, uint32_t offset, char *buf, size_t size);
 /* Make a pass if there are names that were never looked for. */
 int btf_index_update(struct btf *b);
 /* A type with all its members, valid for the run; NULL if there is none. */

@@ -86,16 +86,16 @@ static int expand_fentry(struct env *env, uint32_t attach)
 
 	if (!strcmp(module, "bpf"))
 		return expand_programs(env, attach);
-	if (is_pattern(name) || (is_pattern(module) && strcmp(module, "*")))
-		return expand_pattern(env, attach, strcmp(module, "*") ? module : "", name);
+	if (is_pattern(name) || is_pattern(module))
+		return expand_pattern(env, attach, module, name);
 	ret = btf_func_find(env, module, name, &func);
-	if (ret == -ESRCH && (!*module || !strcmp(module, "*")))
-		return expand_pattern(env, attach, "", name);  /* of some module */
-	if (ret == -ESRCH || ret == -ENOENT)
-		return attach_explain(env, -ENOENT, "No BTF found for %s%s%s.", module, *module ? ":" : "", name);
+	if (ret == -ESRCH && !*module)
+		return expand_pattern(env, attach, module, name);  /* of some module */
+	if (ret == -ESRCH)
+		return 0;
 	if (ret)
 		return attach_explain(env, ret, "%s needs the kernel's BTF: %s", kind_name(at), strerror(-ret));
-	add(env, attach, *module && strcmp(module, "*") ? module : "vmlinux", name, &func);
+	add(env, attach, *module ? module : "vmlinux", name, &func);
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static int resolve_fentry(struct env *env, const struct instance *inst, const st
 
 	if (sym->kind == BTAOT_SYMBOL_KIND_CTX_LSHIFT || sym->kind == BTAOT_SYMBOL_KIND_CTX_FORM)
 		return 0;
-	slot = btf_func_slot(env, inst->layout, attach_str(env, sym->a));
+	slot = btf_func_slot(inst->layout, attach_str(env, sym->a));
 	if (slot < 0)
 		return slot;
 	out->offset = 8 * slot;
