@@ -2,6 +2,7 @@
  *
  * Role: the id is the inode of the cgroup's directory, which is searched below the mount points of
  * /proc/mounts.  Text: "unified:/path" for cgroup v2, "memory:/path" for v1, joined with commas, v2 first. */
+#include <fcntl.h>
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -81,7 +82,7 @@ static int mount_visit(void *arg, char *line)
 
 static void put_version(struct textbuf *b, uint64_t id, const char *filter, bool v2, bool *any)
 {
-	file_lines("/proc/mounts", mount_visit, &(struct search){b, id, filter, v2, any});
+	file_lines(AT_FDCWD, "/proc/mounts", mount_visit, &(struct search){b, id, filter, v2, any});
 }
 
 void cgroup_text(struct textbuf *b, uint64_t id, const char *filter)

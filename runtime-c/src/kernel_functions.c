@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tracefs.h"
 #include "util.h"
@@ -22,10 +21,14 @@ struct search {
 	size_t count, room;
 };
 
-/* Symbols that look like functions but have no entry that can be probed. */
+/* Symbols that look like functions but have no entry that can be probed, or should not be. */
 static bool is_untraceable(const char *name)
 {
-	static const char *const prefixes[] = { "__pfx_", "__cfi_", "__ftrace_invalid_address__", "__kstrtab", "$" };
+	static const char *const prefixes[] = {
+		"__pfx_", "__cfi_", "__ftrace_invalid_address__", "__kstrtab", "$",
+		/* as in bpftrace: probing these makes kernels unstable */
+		"rcu_", "arch_cpu_idle", "default_idle", "bpf_dispatcher_xdp_func",
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
@@ -63,8 +66,9 @@ static bool module_matches(const char *pattern, const char *module)
 	return glob_match(pattern, *module ? module : "vmlinux");
 }
 
-static int take_line(struct search *s, char *line)
+static int take_line(void *arg, char *line)
 {
+	struct search *s = arg;
 	struct kernel_function f, *bigger;
 
 	if (!kernel_function_parse(line, s->kallsyms, &f) || !module_matches(s->module, f.module) ||
@@ -83,39 +87,6 @@ static int take_line(struct search *s, char *line)
 	return 0;
 }
 
-/* Hand a file on line by line; lines longer than the buffer are no functions. */
-static int read_lines(int dir, const char *path, struct search *s)
-{
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), ret = 0;
-	size_t size = 65536, used = 0;
-	char *buf, *line, *end;
-	ssize_t n = 0;
-
-	if (fd < 0)
-		return -errno;
-	buf = malloc(size);
-	if (!buf) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (!ret && (n = read(fd, buf + used, size - used)) > 0) {
-		used += (size_t)n;
-		for (line = buf; !ret && (end = memchr(line, '\n', used - (size_t)(line - buf))); line = end + 1) {
-			*end = 0;
-			ret = take_line(s, line);
-		}
-		used -= (size_t)(line - buf);
-		memmove(buf, line, used);
-		if (used == size)
-			used = 0;
-	}
-	if (n < 0 && !ret)
-		ret = -errno;
-	free(buf);
-	close(fd);
-	return ret;
-}
-
 static int compare_functions(const void *a, const void *b)
 {
 	const struct kernel_function *x = a, *y = b;
@@ -132,17 +103,17 @@ int kernel_functions_find(struct env *env, const char *module, const char *patte
 	size_t i, kept = 0;
 
 	if (env->opt.traceable_path) {
-		ret = read_lines(AT_FDCWD, env->opt.traceable_path, &s);
+		ret = file_lines(AT_FDCWD, env->opt.traceable_path, take_line, &s);
 		if (ret)
 			err("--traceable-functions %s: %s", env->opt.traceable_path, strerror(-ret));
 	} else if (!addresses) {
 		dir = tracefs_open(env);
-		ret = dir < 0 ? dir : read_lines(dir, "available_filter_functions", &s);
+		ret = dir < 0 ? dir : file_lines(dir, "available_filter_functions", take_line, &s);
 	}
 	if (ret && !env->opt.traceable_path) {
 		s.kallsyms = true;
 		s.count = 0;
-		ret = read_lines(AT_FDCWD, "/proc/kallsyms", &s);
+		ret = file_lines(AT_FDCWD, "/proc/kallsyms", take_line, &s);
 	}
 	if (ret) {
 		free(s.list);

@@ -2,6 +2,7 @@
  *
  * Role: small conversions that need a table or a look at the host; nothing here is on a hot path.
  * NSS is never used: user names come from /etc/passwd, as bpftrace reads them. */
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <stdlib.h>
 
@@ -75,7 +76,7 @@ static int passwd_visit(void *arg, char *line)
 
 void username_text(struct textbuf *b, uint32_t uid)
 {
-	file_lines("/etc/passwd", passwd_visit, &(struct user_wanted){uid, b});
+	file_lines(AT_FDCWD, "/etc/passwd", passwd_visit, &(struct user_wanted){uid, b});
 }
 
 /* `texts` are lines: that of unknown numbers, then those of 0, 1, ...; an empty one is unknown. */

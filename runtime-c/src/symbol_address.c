@@ -96,7 +96,7 @@ static int kallsyms_visit(void *arg, char *line)
 static int scan_kallsyms(const char *name, uint64_t *address)
 {
 	struct wanted_address w = { name, 0 };
-	int ret = file_lines("/proc/kallsyms", kallsyms_visit, &w);
+	int ret = file_lines(AT_FDCWD, "/proc/kallsyms", kallsyms_visit, &w);
 
 	*address = w.address;
 	if (ret == 1)

@@ -240,7 +240,7 @@ static void read_listed(struct process *proc)
 	proc->listed_size = (uint64_t)st.st_size;
 	proc->listed->path = "[perf map]";
 	proc->listed->functions.len = proc->listed->names.len = 0;
-	file_lines(path, take_listed, proc->listed);
+	file_lines(AT_FDCWD, path, take_listed, proc->listed);
 	if (proc->listed->functions.len)
 		items_sort(proc->listed->functions.data, proc->listed->functions.len / sizeof(struct function),
 			   sizeof(struct function), compare_functions);

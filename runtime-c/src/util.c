@@ -163,11 +163,11 @@ void say(const char *fmt, ...)
 	write_all(STDOUT_FILENO, buf, len < (int)sizeof(buf) ? (size_t)len : sizeof(buf) - 1);
 }
 
-int file_lines(const char *path, int (*visit)(void *arg, char *line), void *arg)
+int file_lines(int dir, const char *path, int (*visit)(void *arg, char *line), void *arg)
 {
 	char buf[4097];
 	size_t used = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret = 0;
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC), ret = 0;
 	ssize_t n = 1;
 
 	if (fd < 0)

@@ -35,9 +35,9 @@ size_t page_size(void);
 int write_all(int fd, const void *data, size_t size);
 /* Formatted text on stdout. */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* Call `visit` for every line of a file (its newline removed), until it returns a value that is not 0, which is then
+/* Call `visit` for every line of a file below the directory `dir` (its newline removed), until it returns a value that is not 0, which is then
  * returned.  Lines longer than 4 KB come in pieces.  -errno if the file cannot be read. */
-int file_lines(const char *path, int (*visit)(void *arg, char *line), void *arg);
+int file_lines(int dir, const char *path, int (*visit)(void *arg, char *line), void *arg);
 /* Read a small file into buf, NUL-terminated; its length or -errno. */
 ssize_t read_file(const char *path, char *buf, size_t size);
 

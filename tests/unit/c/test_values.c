@@ -287,6 +287,7 @@ static void test_symbols(void)
 	const char *maps = "55d000-55e000 r-xp 00001000 fd:01 1234    /bin/a b\n7f00-7f10 rw-p 00000000 00:00 0 \nrubbish\n";
 	const char *p = maps, *end = maps + strlen(maps);
 	struct ksyms_table *t = ksyms_table_new();
+	char kallsyms[][16] = { "ff20 T b", "ff10 t a", "ff18 d data", "ff30 W c\t[m]", "broken" };
 	struct mapping m;
 	uint64_t offset = 0;
 
@@ -297,7 +298,8 @@ static void test_symbols(void)
 	EXPECT(mapping_parse(&p, end, &m) ? "yes" : "no", "no");
 	EXPECT(mapping_parse(&p, end, &m) ? "yes" : "no", "no");
 	EXPECT(p == end ? "end" : p, "end");
-	ksyms_table_add(t, "ff20 T b\nff10 t a\nff18 d data\nff30 W c\t[m]\nbroken\n", 50);
+	for (size_t i = 0; i < ARRAY_SIZE(kallsyms); i++)
+		ksyms_table_line(t, kallsyms[i]);
 	ksyms_table_sort(t);
 	EXPECT(ksyms_table_find(t, 0xff1f, &offset), "a");
 	EXPECT(offset == 15 ? "15" : "", "15");
