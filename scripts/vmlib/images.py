@@ -86,6 +86,34 @@ def _fetch_kernel(archive: Archive, image: str, directory: Path) -> None:
             file.rename(directory / "config")
 
 
+def get_module(arch: str, kernel: str, name: str) -> Path:
+    """Return a module (``loop``) of a cached kernel, from the very package that the kernel came from."""
+    get_kernel(arch, kernel)
+    path = kernel_directory(arch, kernel) / "modules" / f"{name}.ko"
+    with _lock():
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            _fetch_module(arch, kernel, path)
+    return path
+
+
+def _fetch_module(arch: str, kernel: str, path: Path) -> None:
+    package, version = kernel_package_name(arch, kernel).split("_")[:2]
+    modules = package.replace("-binary-", "-modules-")  # where the package is split
+    wanted = rf"/{path.stem}\.ko(\.xz|\.zst)?$"
+    for suite, _ in find_suites(arch, kernel):
+        archive = Archive(suite, ARCHES[arch].deb)
+        if archive.has(modules):
+            archive.extract(f"{modules}={version}", [wanted], path.parent)
+            break
+    for file in path.parent.glob(f"{path.name}.*"):
+        unpack = [require_tool("xz", "xz-utils")] if file.suffix == ".xz" else [require_tool("zstd", "zstd")]
+        path.write_bytes(subprocess.run([*unpack, "-dc", file], check=True, stdout=subprocess.PIPE).stdout)
+        file.unlink()
+    if not path.exists():
+        raise VmError(f"{path.stem}: no such module of {modules} {version}, or the mirror has another version by now")
+
+
 def unwrap_image(data: bytes) -> bytes:
     """Undo the wrappers that QEMU's loaders do not know: EFI zboot and gzip."""
     if data[:2] == b"MZ" and data[4:8] == b"zimg":
