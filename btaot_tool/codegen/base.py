@@ -14,7 +14,7 @@ from ..symbols import Symbol, feature, map_fd, map_value
 from ..syntax import tree
 from .debug import DebugInfo
 from .llvm import I8, I16, I32, I64, PTR, const, ir, volatile_load
-from .module import ModuleGen, template_section
+from .module import ModuleGen, program_name, template_section
 from .values import Memory
 
 #: bpf_func_id of linux/bpf.h.
@@ -80,7 +80,7 @@ class FunctionBase:
         self.stack_budget = STACK_BUDGET
         self.discarded: set[tree.Node] = set()  # expressions whose value nobody uses
         self.result: Any = None  #: cell of what the program returns, where that matters
-        self._open(f"program_{template.index}", [PTR])
+        self._open(program_name(template), [PTR])
         self.ctx = self.function.args[0]
         if template.probe.returns:
             self.result = self._alloca(I64)

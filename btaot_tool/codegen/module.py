@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 from ..diagnostics import Diagnostics, Span
 from ..kernel.types import TypeTable
@@ -28,6 +30,7 @@ BPF_MAP = {
 }
 F_MMAPABLE = 1 << 10
 GLOBALS_HEAD = 40
+NAME_LIMIT = 127
 
 
 @dataclass(slots=True)
@@ -248,3 +251,15 @@ def param_offset(checked: Checked, name: str) -> int:
 def template_section(template: Template) -> str:
     """Name of the ELF section of a template's code."""
     return f"prog/{template.index}"
+
+
+def program_name(template: Template) -> str:
+    """Return the name that the kernel shows for a template's program, as bpftrace forms it: ``interval_us_100000_1``.
+
+    Kernels before 6.1 take at most 127 letters.
+    """
+    text = template.attaches[0].text
+    name, number = re.sub(r"\W", "_", text, flags=re.ASCII), f"_{template.index + 1}"
+    if len(name + number) > NAME_LIMIT:
+        number = f"_{crc32(text.encode()):08x}{number}"
+    return name[: NAME_LIMIT - len(number)] + number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import __version__
 from ..bpf.object import CALL, CALLBACK, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
-from ..codegen.module import Generated, MapPlan, param_offset
+from ..codegen.module import Generated, MapPlan, param_offset, program_name
 from ..diagnostics import Span, quote
 from ..payload.layout import ActionKind, AttachFlag, MapRole, ParamType, ProgramFlag, RelocForm, SymbolKind
 from ..sema.result import Checked, Template
@@ -109,7 +109,7 @@ def _add_program(
         flags |= ProgramFlag.USES_PROBE_ID
     index = writer.add(
         "program",
-        name=_program_name(template),
+        name=program_name(template)[:15],  # what the kernel keeps; the whole name is in the BTF
         kind=int(template.probe.kind),
         flags=int(flags),
         insn_off=len(text) // 8,
@@ -153,13 +153,6 @@ def _add_program(
             value=value,
             length=spec.length,
         )
-
-
-def _program_name(template: Template) -> str:
-    """Return what the kernel shows: letters, digits and underscores, 15 bytes at most."""
-    spec = template.attaches[0]
-    word = spec.name or spec.target or spec.probe.name
-    return "".join(c if c.isalnum() and c.isascii() else "_" for c in word)[:15]
 
 
 def _reloc(reloc: BpfReloc) -> dict[str, int]:

@@ -103,7 +103,7 @@ def positional(text: str) -> Symbol | None:
 
 def has_wildcard(text: str) -> bool:
     """Whether a pattern needs expansion on the host."""
-    return any(c in text for c in "*?[]{}")
+    return any(c in text for c in "*?[")
 
 
 def wildcard_flag(*texts: str) -> AttachFlag:

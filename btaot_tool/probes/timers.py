@@ -34,6 +34,8 @@ class Timer(ProbeType):
             raise self._bad(point, ctx, f"Invalid rate of {self.name} probe: '{point.parts[-1]}'")
         if value <= 0:
             raise self._bad(point, ctx, f"{self.name} frequency should be a positive integer")
+        if unit == "ns":
+            text = f"{self.name}:us:{value // UNITS['us']}"  # what `probe` is in bpftrace
         return AttachSpec(self, point, text, name=unit, value=value)
 
     @staticmethod
