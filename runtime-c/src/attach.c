@@ -142,6 +142,11 @@ int attach_explain(struct env *env, int ret, const char *fmt, ...)
 	return ret;
 }
 
+const char *attach_place(const struct env *env, const struct btaot_attach *at)
+{
+	return arena_printf("%s:%u:%u: ", attach_str(env, env->payload.header->script), at->line, at->column);
+}
+
 /* An error or a warning as missing_probes says; "at": the place in the script, may be NULL. */
 static void __attribute__((format(printf, 3, 4))) report(struct env *env, const struct btaot_attach *at, const char *fmt, ...)
 {
@@ -158,23 +163,17 @@ static void __attribute__((format(printf, 3, 4))) report(struct env *env, const 
 	host->last_report = arena_strdup(text);
 	if (!fatal && env->cfg.missing_probes != MISSING_WARN)
 		return;
-	if (at)
-		note("%s:%u:%u: %s: %s", attach_str(env, env->payload.header->script), at->line, at->column,
-		     fatal ? "ERROR" : "WARNING", text);
-	else if (fatal)
-		err("%s", text);
-	else
-		warn("%s", text);
+	note("%s%s: %s", at ? attach_place(env, at) : "", fatal ? "ERROR" : "WARNING", text);
 }
 
 /* Print what attach_explain() noted. */
-static bool report_why(struct env *env)
+static bool report_why(struct env *env, const struct btaot_attach *at)
 {
 	struct host *host = host_get(env);
 	bool known = host->why != NULL;
 
 	if (known)
-		report(env, NULL, "%s", host->why);
+		report(env, at, "%s", host->why);
 	host->why = NULL;
 	return known;
 }
@@ -194,18 +193,29 @@ static const char *errno_hint(int error, uint16_t kind)
 
 /* ---- expansion ---- */
 
-/* Nothing on this host matches an attach point that has no wildcard.  Returns -ENOENT if that is an error. */
-static int report_no_match(struct env *env, const struct btaot_attach *at, const struct provider *provider)
+int attach_no_match(struct env *env, uint32_t attach)
 {
-	const char *target = attach_str(env, at->target), *name = attach_str(env, at->name);
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	const char *target = attach_str(env, at->target);
+
+	return attach_explain(env, -ENOENT, "No matches for %s %s%s%s.%s", provider_find(at->kind)->name, target,
+			      *target ? ":" : "", attach_str(env, at->name),
+			      env->cfg.missing_probes == MISSING_WARN ? " Skipping." : "");
+}
+
+/* Nothing on this host matches an attach point that has no wildcard.  Returns -ENOENT if that is an error. */
+static int report_no_match(struct env *env, uint32_t attach)
+{
+	const struct btaot_attach *at = &env->payload.attaches[attach];
+	bool wildcard = at->flags & BTAOT_ATTACH_FLAG_WILDCARD;
 
 	if (at->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
 		return 0;
-	report_why(env);
-	if (at->flags & BTAOT_ATTACH_FLAG_WILDCARD)
+	if (!env->host->why && !wildcard)
+		attach_no_match(env, attach);
+	report_why(env, at);
+	if (wildcard)
 		return 0;  /* one of several attach points may match nothing */
-	report(env, at, "No matches for %s %s%s%s.%s", provider->name, target, *target ? ":" : "", name,
-	       env->cfg.missing_probes == MISSING_WARN ? " Skipping." : "");
 	return env->cfg.missing_probes == MISSING_ERROR ? -ENOENT : 0;
 }
 
@@ -222,11 +232,11 @@ static int expand_one(struct env *env, uint32_t attach)
 	}
 	ret = provider->expand(env, attach);
 	if (ret && ret != -ENOENT) {
-		if (!report_why(env))
+		if (!report_why(env, at))
 			report(env, at, "%s: %s", attach_str(env, at->text), strerror(-ret));
 		return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
 	}
-	return env->instance_count == before ? report_no_match(env, at, provider) : 0;
+	return env->instance_count == before ? report_no_match(env, attach) : 0;
 }
 
 /* Every block of the script needs an attach point; blocks are known by their line. */
@@ -349,10 +359,12 @@ static bool runs_in_reverse(uint16_t kind)
 /* Report a failure and mark the instance; an error if the policy says so. */
 static int attach_failed(struct env *env, struct instance *inst, int ret)
 {
-	if (!report_why(env))
-		report(env, NULL, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret, attach_of(env, inst)->kind));
+	const struct btaot_attach *at = attach_of(env, inst);
+
+	if (!report_why(env, at))
+		report(env, at, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret, at->kind));
 	inst->missing = true;
-	if (attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
+	if (at->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
 		return 0;
 	report(env, NULL, "Unable to attach probe: %s.%s", inst->name, env->cfg.missing_probes == MISSING_ERROR ?
 	       " If this is expected, set the 'missing_probes' config variable to 'warn'." : " Skipping.");

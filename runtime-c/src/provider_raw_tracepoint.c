@@ -63,7 +63,7 @@ static int attach_raw_tracepoint(struct env *env, struct instance *inst, uint64_
 
 	(void)cookie;
 	if (fd == -ENOENT)
-		return attach_explain(env, fd, "Probe does not exist: %s", inst->name);
+		return attach_no_match(env, inst->attach);
 	if (fd == -EINVAL)
 		return attach_explain(env, fd, "%s has fewer arguments than the program reads", inst->name);
 	if (fd < 0)

@@ -19,6 +19,12 @@ extern const struct provider provider_fentry, provider_fexit, provider_iter;
  * missing_probes says.  Returns `ret`. */
 int attach_explain(struct env *env, int ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same for what the host does not have; returns -ENOENT. */
+int attach_no_match(struct env *env, uint32_t attach);
+
+/* "script.bt:1:1: " */
+const char *attach_place(const struct env *env, const struct btaot_attach *at);
+
 /* The attach point of an instance and its strings. */
 static inline const struct btaot_attach *attach_of(const struct env *env, const struct instance *inst)
 {
@@ -30,10 +36,10 @@ static inline const char *attach_str(const struct env *env, uint32_t ref)
 	return payload_str(&env->payload, ref);
 }
 
-/* Whether a part of an attach point is a wildcard or a set. */
+/* Whether a part of an attach point is a wildcard. */
 static inline bool is_pattern(const char *text)
 {
-	return strpbrk(text, "*?[{") != NULL;
+	return strpbrk(text, "*?[") != NULL;
 }
 
 /* provider->expand for attach points that need no look at the host. */
