@@ -74,8 +74,8 @@ def rows_with_tests(text: str) -> list[str]:
 
 
 def test_named_tests_exist() -> None:
-    """The last columns of the language's tables are short names of files in tests/run."""
-    files = {path.stem for path in (ROOT / "tests" / "run").iterdir()}
+    """The last columns of the language's tables are short names of files in tests/run and tests/vm."""
+    files = {path.stem for folder in ("run", "vm") for path in (ROOT / "tests" / folder).iterdir()}
     known = {re.sub(r"^(cases|test_language|test)_", "", stem) for stem in files} | {"matrix", "unit", "usdt", "none"}
     cells = rows_with_tests((ROOT / "docs" / "language.md").read_text())
     named = {word.strip() for cell in cells for word in re.sub(r" \([^)]*\)", "", cell).split(",")}

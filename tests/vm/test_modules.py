@@ -1,4 +1,4 @@
-"""Functions and types of kernel modules: ``loop.ko`` of the guest's own kernel, and a loop device that is set up once."""
+"""Functions and types of kernel modules: ``loop.ko`` of the guest's own kernel, and a loop device set up once."""
 
 from __future__ import annotations
 
@@ -15,38 +15,51 @@ from .guest import Result, run_guest
 from vmlib.images import get_module  # isort: skip
 
 SETUP = "[ -e /dev/loop0 ] || insmod loop.ko; truncate -s 64K /tmp/disk\n"
-RUN = SETUP + "./{binary} --wait-detach -c 'losetup /dev/loop0 /tmp/disk'; status=$?; losetup -d /dev/loop0; exit $status"
+RUN = (
+    SETUP + "./{binary} --wait-detach -c 'losetup /dev/loop0 /tmp/disk'; status=$?; losetup -d /dev/loop0; exit $status"
+)
 COUNT = "{ @[probe, func] = count(); }"
+KPROBE = r"^@\[kprobe:loop:loop_configure, loop_configure\]: 1$"
+FENTRY = r"^@\[fentry:loop:loop_configure, loop_configure\]: 1$"
+LAYOUT = "sizeof(struct loop_device) > 300, offsetof(struct loop_device, lo_flags) > 0, Lo_bound"
 
 #: Script, what it prints.
 CHECKS = {
-    "kprobe of a module": (f"kprobe:loop:loop_configure {COUNT}", r"^@\[kprobe:loop:loop_configure, loop_configure\]: 1$"),
+    "kprobe of a module": (f"kprobe:loop:loop_configure {COUNT}", KPROBE),
     "kprobe by name alone": (f"kprobe:loop_configure {COUNT}", r"^@\[kprobe:loop_configure, loop_configure\]: 1$"),
-    "kprobe, wildcard": (f"kprobe:loop:loop_c* {COUNT}", r"^@\[kprobe:loop:loop_configure, loop_configure\]: 1$"),
+    "kprobe, wildcard": (f"kprobe:loop:loop_c* {COUNT}", KPROBE),
     "kprobe, wildcard for the module": (
-        f"kprobe:lo*:loop_configure {COUNT}", r"^@\[kprobe:loop:loop_configure, loop_configure\]: 1$",
+        f"kprobe:lo*:loop_configure {COUNT}",
+        KPROBE,
     ),
-    "kretprobe, wildcard": ("kretprobe:loop:loop_c* { @[probe, retval] = count(); }", r"^@\[kretprobe:loop:loop_configure, 0\]: 1$"),
+    "kretprobe, wildcard": (
+        "kretprobe:loop:loop_c* { @[probe, retval] = count(); }",
+        r"^@\[kretprobe:loop:loop_configure, 0\]: 1$",
+    ),
     "struct of a module": ("kprobe:loop_configure { @ = ((struct loop_device *)arg0).lo_number + 7; }", r"^@: 7$"),
-}  # fmt: skip
+}
 #: What needs the types of modules, which Linux has since 5.11.
 TYPED = {
-    "fentry": (f"fentry:loop:loop_configure {COUNT}", r"^@\[fentry:loop:loop_configure, loop_configure\]: 1$"),
-    "fentry by name alone": (f"fentry:loop_configure {COUNT}", r"^@\[fentry:loop:loop_configure, loop_configure\]: 1$"),
-    "fentry, wildcard": (f"fentry:loop:loop_c* {COUNT}", r"^@\[fentry:loop:loop_configure, loop_configure\]: 1$"),
-    "fentry, any module": (f"fentry:*:loop_configure {COUNT}", r"^@\[fentry:loop:loop_configure, loop_configure\]: 1$"),
+    "fentry": (f"fentry:loop:loop_configure {COUNT}", FENTRY),
+    "fentry by name alone": (f"fentry:loop_configure {COUNT}", FENTRY),
+    "fentry, wildcard": (f"fentry:loop:loop_c* {COUNT}", FENTRY),
+    "fentry, any module": (f"fentry:*:loop_configure {COUNT}", FENTRY),
     "fexit, arguments by name": (
-        "fexit:loop_configure { @[args.lo.lo_number, args.config.block_size, retval] = count(); }", r"^@\[0, 0, 0\]: 1$",
+        "fexit:loop_configure { @[args.lo.lo_number, args.config.block_size, retval] = count(); }",
+        r"^@\[0, 0, 0\]: 1$",
     ),
     "size, offset, enumerator": (
-        'begin { printf("%d %d %d\\n", sizeof(struct loop_device) > 300, offsetof(struct loop_device, lo_flags) > 0, Lo_bound); }',
+        f'begin {{ printf("%d %d %d\\n", {LAYOUT}); }}',
         r"^1 1 1$",
     ),
-}  # fmt: skip
+}
 REFUSED = {
     "no such function": ("fentry:loop:loop_nonsense { }", r"ERROR: No matches for fentry loop:loop_nonsense\.$"),
-    "no such module": ("kprobe:nonsense:loop_configure { }", r"ERROR: specified module nonsense in probe \S+ is not loaded\.$"),
-}  # fmt: skip
+    "no such module": (
+        "kprobe:nonsense:loop_configure { }",
+        r"ERROR: specified module nonsense in probe \S+ is not loaded",
+    ),
+}
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +89,9 @@ def test_module(guest: str, boot: Callable[[str], dict[str, Result]], name: str)
     result = boot(guest)[name]
     shown = f"{guest}\n{script}\n{result}"
     if guest == "x86_64-5.10" and (name in TYPED or name == "struct of a module"):
-        assert result.status == 1 and re.search(r"ERROR: (Probe has no valid attach points|.*loop)", result.stderr, re.M), shown
+        assert result.status == 1 and re.search(
+            r"ERROR: (Probe has no valid attach points|.*loop)", result.stderr, re.M
+        ), shown
         return
     assert result.status == 0, shown
     assert re.search(pattern, result.stdout, re.M), shown
