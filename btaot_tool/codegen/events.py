@@ -26,6 +26,7 @@ TIMERS = (ProbeKind.INTERVAL, ProbeKind.PROFILE)
 RUNNING = 0  # offset of the word that lets programs run, in the globals map
 LOST = 8  # offset of the counter in the globals map
 DYNAMIC_MIN = 64  # strings that can be longer than this are sent with their real length
+EVENTFUL = frozenset({"exit", "ctx", "kstack", "ustack", "usym"})
 MARK = 0x8000  # in a length: the string was cut
 
 
@@ -215,8 +216,9 @@ class Events(Maps):
 
 
 def may_leave(node: tree.Node) -> bool:
-    """Whether evaluating an expression can end the program's run (return, exit)."""
+    """Whether evaluating an expression can end the program's run (return, exit) or sends an event, which must be first."""
     return any(
-        isinstance(n, (tree.Jump, tree.Block)) or (isinstance(n, (tree.Call, tree.Name)) and n.name in ("exit", "ctx"))
+        isinstance(n, (tree.Jump, tree.Block))
+        or (isinstance(n, (tree.Call, tree.Name)) and n.name.removeprefix("__builtin_") in EVENTFUL)
         for n in walk(node)
     )

@@ -10,7 +10,7 @@ from zlib import crc32
 from ..diagnostics import Diagnostics, Span
 from ..kernel.types import TypeTable
 from ..options import Options
-from ..payload.layout import MapFlag, MapRole
+from ..payload.layout import MapFlag, MapRole, StackMode
 from ..payload.writer import PayloadWriter
 from ..sema.env import DECLARED_KINDS, MapInfo
 from ..sema.result import Checked, Template
@@ -31,6 +31,7 @@ BPF_MAP = {
 F_MMAPABLE = 1 << 10
 GLOBALS_HEAD = 40
 NAME_LIMIT = 127
+STACKS_KNOWN = 8192
 
 
 @dataclass(slots=True)
@@ -113,11 +114,14 @@ class ModuleGen:
         return self.writer.string(text)
 
     def stack_area(self) -> int:
-        """Frames that the stacks map holds per stack: the deepest that any program of the script asks for."""
-        depths = [
-            t.limit for template in self.checked.templates for t in template.types.values() if isinstance(t, Stack)
+        """Words of the largest stack that any program of the script asks for: a frame is one, four with a build id."""
+        sizes = [
+            t.limit * (4 if t.mode is StackMode.BUILD_ID else 1)
+            for template in self.checked.templates
+            for t in template.types.values()
+            if isinstance(t, Stack)
         ]
-        return max(depths, default=0)
+        return max(sizes, default=0)
 
     def action(self, action: Action) -> int:
         """Add an action and return its number."""
@@ -151,7 +155,9 @@ _INTERNAL = {
     ),
     MapRole.SCRATCH: lambda: MapPlan("scratch", MapRole.SCRATCH, BPF_MAP["array"], 4, 0, 0, MapFlag.INTERNAL),
     MapRole.PARAMS: lambda: MapPlan("params", MapRole.PARAMS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL),
-    MapRole.STACKS: lambda: MapPlan("stacks", MapRole.STACKS, BPF_MAP["hash"], 16, 0, 0, MapFlag.INTERNAL),
+    MapRole.STACKS: lambda: MapPlan(
+        "stacks", MapRole.STACKS, BPF_MAP["lru_hash"], 16, 4, STACKS_KNOWN, MapFlag.INTERNAL
+    ),
 }
 
 
@@ -217,10 +223,10 @@ def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) 
         MapRole.GLOBALS: gen.globals_size,
         MapRole.SCRATCH: 8 + gen.scratch_slot,
         MapRole.PARAMS: params_size(gen.checked),
-        MapRole.STACKS: 8 * gen.stack_area(),
     }
-    for role, index in gen.internal.items():
-        gen.maps[index].value_size = sizes.get(role, 0)
+    for role, size in sizes.items():
+        if role in gen.internal:
+            gen.maps[gen.internal[role]].value_size = size
     return Generated(
         obj,
         gen.writer,

@@ -1,16 +1,18 @@
-"""kstack and ustack: the frames go into a map by their hash, the value is the hash.
+"""kstack and ustack: the value is a hash of the frames, which are sent to the runtime when they are new.
 
-The kernel's own stack map drops a stack whose hash meets another's; a hash map keyed by 64 bits and the number
-of frames does not.
+So there is no limit to the number of stacks, and the runtime looks at a process while it lives.  A small map
+remembers what was sent; what it forgets is sent again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..codegen.actions import Action, EventField
+from ..codegen.events import HEADER
 from ..codegen.llvm import I32, I64, const, ir
 from ..codegen.values import Value
-from ..payload.layout import MapRole, StackMode
+from ..payload.layout import ActionKind, MapRole, StackMode
 from ..sema.types import Stack, Type
 from ..syntax import tree
 from .base import Arg, Entry
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 DEFAULT_DEPTH = 127
 MAX_DEPTH = 1024
 USER_STACK = 1 << 8  # BPF_F_USER_STACK
+USER_BUILD_ID = 1 << 11  # BPF_F_USER_BUILD_ID
+BUILD_ID_FRAME = 32  # bytes of struct bpf_stack_build_id
+KEY = 16  # bytes of a stack's value, the key of the map of stacks that were sent
+FRAMES = HEADER + KEY  # offset of the frames in a record
 STACK_LOST = 24  # offset of the counter in the globals map
 BLOCK = 16  # frames that are hashed between two looks at the count
 PRIME = 0x9E3779B97F4A7C15
@@ -30,24 +36,14 @@ MODES = {m.name.lower(): m for m in StackMode}
 
 def _stack(name: str, user: bool) -> Entry:
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-        mode = MODES[str(c.stack_mode)]
-        depth = DEFAULT_DEPTH
-        for arg in args:
-            if isinstance(arg, tree.Name) and arg.name in MODES:
-                mode = MODES[arg.name]
-            elif isinstance(arg, tree.Name):
-                return c.error(arg, f"Invalid stack mode: '{arg.name}'. Valid modes are: {', '.join(MODES)}")
-            elif isinstance(arg, tree.Positional):
-                c.expr(arg)  # known when the binary runs; the default is the most that it can be
-            else:
-                value = c.literal_int(arg, f"{name}() depth")
-                if value is None:
-                    return Stack(user, mode, depth)
-                if not 0 <= value <= MAX_DEPTH:
-                    return c.error(node, f"{name}([int limit]): limit shouldn't exceed {MAX_DEPTH}, {value} given")
-                depth = value
+        mode = _mode(c, name, node, args)
+        limit = args[1 if _names_mode(args) or len(args) == 2 else 0 :]
+        depth = _depth(c, name, node, limit[0]) if limit else DEFAULT_DEPTH
         if mode is StackMode.BUILD_ID and not user:
-            c.warning(node, "'build_id' stack mode can only be used for ustack. Falling back to 'raw' mode.")
+            message = "'build_id' stack mode can only be used for ustack"
+            if isinstance(node, tree.Call):
+                return c.error(node, message)
+            c.warning(node, f"{message}. Falling back to 'raw' mode.")
             mode = StackMode.RAW
         return Stack(user, mode, depth)
 
@@ -64,34 +60,96 @@ def _stack(name: str, user: bool) -> Entry:
     return Entry(name, (0, 2), check, emit)
 
 
+def _names_mode(args: list[Arg]) -> bool:
+    return bool(args) and isinstance(args[0], tree.Name)
+
+
+def _mode(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> StackMode:
+    default = MODES[str(c.stack_mode)]
+    if _names_mode(args):
+        word = args[0]
+        assert isinstance(word, tree.Name)
+        if word.name in MODES:
+            return MODES[word.name]
+        wrong = f"Error parsing stack mode: {name}: Invalid value for stack_mode"
+        c.error(word, f"{wrong}: valid values are bpftrace, raw, perf, and build_id.")
+    elif len(args) == 2:
+        c.error(node, "Expected stack mode as first argument")
+    return default
+
+
+def _depth(c: Checker, name: str, node: tree.Expr, arg: Arg) -> int:
+    if isinstance(arg, tree.Positional):
+        c.expr(arg)  # known when the binary runs; the default is the most that it can be
+        return DEFAULT_DEPTH
+    if not isinstance(arg, tree.IntLiteral):
+        c.error(node, f"{name}: invalid limit value")
+        return DEFAULT_DEPTH
+    c.expr(arg)
+    if arg.value > MAX_DEPTH:
+        c.error(node, f"{name}([int limit]): limit shouldn't exceed {MAX_DEPTH}, {arg.value} given")
+    return min(arg.value, MAX_DEPTH)
+
+
 def _collect(g: Gen, typ: Stack, value: Any, depth: Any) -> None:
-    """Read the stack, note its frames under their hash, and write {id, frames, pid} to ``value``."""
+    """Read the stack, send its frames if they are new, and write {id, frames, pid} to ``value``."""
     if typ.limit == 0:
-        g.zero(value, 16)
+        g.zero(value, KEY)
         return
     area = -(-g.mod.stack_area() // BLOCK) * BLOCK
-    frames = g.bytes(8 * area)
+    record = g.bytes(FRAMES + 8 * area)
+    key, frames = g.offset(record, HEADER), g.offset(record, FRAMES)
     g.zero(frames, 8 * area)
-    flags = USER_STACK if typ.user else 0
-    size = g.helper("get_stack", g.ctx, frames, g.b.shl(depth, const(3)), flags)
-    size = g.clamp(size, 8 * typ.limit)
-    count = g.b.lshr(size, const(3))
-    key = g.bytes(16)
-    g.b.store(_hash(g, frames, count, typ.limit), key)
-    g.b.store(g.b.trunc(count, I32), g.offset(key, 8), align=4)
-    g.b.store(ir.Constant(I32, int(typ.user)), g.offset(key, 12), align=4)
-    stacks = g.internal_map(MapRole.STACKS)
-    known = g.helper_ptr("map_lookup_elem", stacks, key)
+    build_id = typ.mode is StackMode.BUILD_ID
+    width = BUILD_ID_FRAME if build_id else 8
+    flags = USER_STACK * typ.user | USER_BUILD_ID * build_id
+    size = g.helper("get_stack", g.ctx, frames, g.b.mul(depth, const(width)), flags)
+    size = g.clamp(size, width * typ.limit)
+    g.b.store(_hash(g, frames, g.b.lshr(size, const(3)), typ.limit * width // 8), key)
+    _set_word(g, key, 8, g.b.lshr(size, const(width.bit_length() - 1)))
+    _set_word(g, key, 12, _process(g) if typ.user else const(0))
+    _send_new(g, record, typ, size)
+    for half in (0, 8):
+        g.b.store(g.b.load(g.offset(key, half), typ=I64), g.offset(value, half))
 
-    def add() -> None:
-        result = g.helper("map_update_elem", stacks, key, frames, 0)
-        g.when(g.b.icmp_signed("!=", result, const(0)), lambda: g.count_loss(STACK_LOST))
 
-    g.when(g.is_null(known), add)
-    g.b.store(g.b.load(key, typ=I64), value)
-    g.b.store(g.b.load(g.offset(key, 8), align=4, typ=I32), g.offset(value, 8), align=4)
-    pid = g.b.lshr(g.helper("get_current_pid_tgid"), const(32)) if typ.user else const(0)
-    g.b.store(g.b.trunc(pid, I32), g.offset(value, 12), align=4)
+def _set_word(g: Gen, place: Any, offset: int, value: Any) -> None:
+    g.b.store(g.b.trunc(value, I32), g.offset(place, offset), align=4)
+
+
+def _process(g: Gen) -> Any:
+    return g.b.lshr(g.helper("get_current_pid_tgid"), const(32))
+
+
+def _send_new(g: Gen, record: Any, typ: Stack, size: Any) -> None:
+    """Send {key, frames} to the runtime, unless it knows them.  Noted after that: then every event that names a stack
+    comes after its frames."""
+    known, key = g.internal_map(MapRole.STACKS), g.offset(record, HEADER)
+    number = g.mod.action(Action(ActionKind.STACK, g.place, fields=[EventField(typ, HEADER)]))
+
+    def send() -> None:
+        length = g.b.add(size, const(FRAMES))
+        g.b.store(ir.Constant(I32, number), record, align=4)
+        _set_word(g, record, 4, length)
+        result = g.helper("ringbuf_output", g.internal_map(MapRole.RINGBUF), record, length, 0)
+        g.when(
+            g.b.icmp_signed("==", result, const(0)),
+            lambda: g.helper("map_update_elem", known, key, key, 0),
+            lambda: g.count_loss(STACK_LOST),
+        )
+
+    g.when(g.is_null(g.helper_ptr("map_lookup_elem", known, key)), send)
+
+
+def note_address(g: Gen, address: Any, pid: Any) -> None:
+    """Have the runtime look up the name of a user address, once a process: it is sent as a stack of one frame."""
+    with g.lifetime():
+        record = g.bytes(FRAMES + 8)
+        g.b.store(address, g.offset(record, HEADER))
+        _set_word(g, record, HEADER + 8, const(1))
+        _set_word(g, record, HEADER + 12, pid)
+        g.b.store(address, g.offset(record, FRAMES))
+        _send_new(g, record, Stack(True, StackMode.BPFTRACE, 1), const(8))
 
 
 def _hash(g: Gen, frames: Any, count: Any, limit: int) -> Any:

@@ -12,6 +12,7 @@ from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
 from .context import instance
+from .stacks import note_address
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -45,17 +46,18 @@ def _emit_usym(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     assert isinstance(args[0], tree.Expr)
     address = g.scalar(args[0])
     place = g.destination(node, USYM)
-    store_user_symbol(g, place, address)
+    note_address(g, address, store_user_symbol(g, place, address))
     return place
 
 
-def store_user_symbol(g: Gen, place: Memory, address: Any) -> None:
-    """Write an address of the current process with what its name needs."""
+def store_user_symbol(g: Gen, place: Memory, address: Any) -> Any:
+    """Write an address of the current process with what its name needs; returns the process."""
     g.b.store(address, place.ptr)
     pid = g.b.lshr(g.helper("get_current_pid_tgid"), const(32))
     g.b.store(g.b.trunc(pid, I32), g.offset(place.ptr, 8), align=4)
     probe = instance(g) if g.template.probe.kind in USER_PROBES else const(0)
     g.b.store(g.b.trunc(probe, I32), g.offset(place.ptr, 12), align=4)
+    return pid
 
 
 def _check_kaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:

@@ -7,7 +7,7 @@ from ..bpf.object import CALL, CALLBACK, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
 from ..codegen.module import Generated, MapPlan, param_offset, program_name
 from ..diagnostics import Span, quote
-from ..payload.layout import ActionKind, AttachFlag, MapRole, ParamType, ProgramFlag, RelocForm, SymbolKind
+from ..payload.layout import ActionKind, AttachFlag, ParamType, ProgramFlag, RelocForm, SymbolKind
 from ..sema.result import Checked, Template
 from ..symbols import Symbol
 from .describe import TypeWriter
@@ -22,8 +22,7 @@ _IDENTITY = frozenset({SymbolKind.PROBE_ID})
 def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str) -> tuple[bytes, bytes]:
     """Return the contents of the two sections, ``.btaot.meta`` and ``.btaot.text``."""
     writer = generated.writer
-    stacks = next((i for i, m in enumerate(generated.maps) if m.role is MapRole.STACKS), NONE)
-    types = TypeWriter(writer, checked.table, checked.config.max_strlen, stacks)
+    types = TypeWriter(writer, checked.table, checked.config.max_strlen)
     for plan in generated.maps:
         _add_map(writer, types, plan)
     for spec in (spec for template in checked.templates for spec in template.attaches):

@@ -34,11 +34,10 @@ from .writer import PayloadWriter
 class TypeWriter:
     """Writes each type once."""
 
-    def __init__(self, writer: PayloadWriter, table: TypeTable, max_strlen: int, stacks_map: int) -> None:
+    def __init__(self, writer: PayloadWriter, table: TypeTable, max_strlen: int) -> None:
         self._writer = writer
         self._table = table
         self._max_strlen = max_strlen
-        self._stacks_map = stacks_map
         self._known: dict[tuple[Type, str], int] = {}
 
     def add(self, typ: Type) -> int:
@@ -81,7 +80,7 @@ class TypeWriter:
                 return self._simple(TypeKind.BUFFER, typ)
             case Stack():
                 kind = TypeKind.USTACK if typ.user else TypeKind.KSTACK
-                return self._simple(kind, typ, p0=int(typ.mode), p1=typ.limit, p2=self._stacks_map)
+                return self._simple(kind, typ, p0=int(typ.mode), p1=typ.limit)
             case Opaque():
                 return self._simple(typ.kind, typ, name=number_names(typ.kind, self._writer.target))
             case Agg():

@@ -148,8 +148,8 @@ class TypeKind(enum.IntEnum):
     ENUM = 12  # as INT; ``first`` .. ``count``: names in the enumerator table
     KSYM = 13  # u64 address
     USYM = 14  # u64 address, u32 pid, u32 probe instance (top bit: the function of the instance)
-    KSTACK = 15  # u64 id, u32 frames, u32 0; p0: stack mode, p1: depth limit; frames in map p2
-    USTACK = 16  # u64 id, u32 frames, u32 pid; p0, p1, p2 as KSTACK
+    KSTACK = 15  # u64 id, u32 frames, u32 0; p0: stack mode, p1: depth limit; frames: the STACK event of this value
+    USTACK = 16  # u64 id, u32 frames, u32 pid; p0, p1 as KSTACK
     TIMESTAMP = 17  # strftime: u64 ns, u32 clock (ClockKind), u32 format (str)
     INET = 18  # u32 family, 16 bytes address
     MAC = 19  # 6 bytes in 8
@@ -219,6 +219,7 @@ class ActionKind(enum.IntEnum):
     DEBUGF = 17
     FAIL = 18
     UNWATCH = 19
+    STACK = 20  # args (stack), then its frames: a stack that was not sent before
 
 
 class Conv(enum.IntEnum):
@@ -272,7 +273,7 @@ class MapRole(enum.IntEnum):
     GLOBALS = 2
     SCRATCH = 3
     PARAMS = 4  # strings of parameters: one array entry
-    STACKS = 5  # frames by stack id
+    STACKS = 5  # stacks that were sent: keys are their values
     EVENT_LOSS = 6
     PERF = 7  # perf event array for skboutput
 

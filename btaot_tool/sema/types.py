@@ -342,7 +342,7 @@ class Stack(Type):
         return 8
 
     def __str__(self) -> str:
-        return "ustack" if self.user else "kstack"
+        return f"{'ustack' if self.user else 'kstack'}_{self.mode.name.lower()}_{self.limit}"
 
 
 @dataclass(frozen=True, slots=True)

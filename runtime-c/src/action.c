@@ -193,6 +193,15 @@ static void run_map(const struct event *e)
 		print_map(e->o, map, (uint32_t)event_int(e, 0), (uint32_t)event_int(e, 1), false);
 }
 
+static void run_stack(const struct event *e)
+{
+	const struct btaot_type *t;
+	const uint8_t *p = event_arg(e, 0, &t);
+
+	if (p)
+		stack_add(e->o, t, p, e->size - (size_t)(p - e->record));
+}
+
 static void run_event(const struct event *e)
 {
 	switch (e->action->kind) {
@@ -241,6 +250,9 @@ static void run_event(const struct event *e)
 		break;
 	case BTAOT_ACTION_KIND_MAP_FULL:
 		message_helper(e->o, e->action, "map_update_elem", -7 /* -E2BIG */);
+		break;
+	case BTAOT_ACTION_KIND_STACK:
+		run_stack(e);
 		break;
 	default:
 		warn("this runtime has no action %u", e->action->kind);

@@ -161,7 +161,7 @@ static void put_lost_stacks(struct output *o, uint64_t n)
 		output_written(o);
 	} else if (!o->env->opt.no_warnings) {
 		output_write(o, true);
-		warn("Lost %llu stacks: there are more different ones than max_map_keys", (unsigned long long)n);
+		warn("Lost %llu stacks: the ring buffer was full", (unsigned long long)n);
 	}
 }
 

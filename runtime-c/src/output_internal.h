@@ -8,6 +8,7 @@
 
 struct format;  /* format.h */
 struct ksyms;   /* ksyms.h */
+struct stack;   /* stack.c */
 struct usyms;   /* usyms.h */
 
 /* Size of the output buffer: it is written out when it holds this much, at the end of a line. */
@@ -28,6 +29,7 @@ struct output {
 	struct format **formats;        /* by action, compiled when the action first happens */
 	struct ksyms *ksyms;            /* opened when the first kernel address is printed */
 	struct usyms *usyms;
+	struct stack **stacks;          /* hash table of all that came: stack.c */
 	int64_t boot_to_real;           /* CLOCK_REALTIME - CLOCK_BOOTTIME; 0: not measured yet */
 	uint64_t lost_seen, scratch_seen, stack_seen; /* losses that were reported */
 	uint64_t *map_lost_seen;        /* by map */
@@ -80,6 +82,8 @@ void json_i64(struct textbuf *b, int64_t v);
 void json_message(struct output *o, const char *type, const char *s, size_t n);
 
 /* stack.c: kernel and user stacks, one indented line per frame. */
+/* Keep a stack that came: `size` bytes at p are its value and then its frames. */
+void stack_add(struct output *o, const struct btaot_type *t, const uint8_t *p, size_t size);
 void stack_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p);
 void ksym_text(struct output *o, struct textbuf *b, uint64_t addr, bool offset);
 /* The name of a function, demangled unless the configuration says otherwise. */

@@ -205,8 +205,7 @@ static bool type_fits(const struct payload *p, const struct btaot_type *t)
 		return fields_fit(p, t);
 	case BTAOT_TYPE_KIND_KSTACK:
 	case BTAOT_TYPE_KIND_USTACK:
-		return t->p2 >= 0 && t->p2 < p->map_count && t->p0 >= 0 && t->p0 < BTAOT_STACK_MODE_LIMIT && t->p1 >= 0 &&
-		       (uint64_t)t->p1 <= p->maps[t->p2].value_size / 8;
+		return t->p0 >= 0 && t->p0 < BTAOT_STACK_MODE_LIMIT;
 	case BTAOT_TYPE_KIND_HIST:
 		return t->p0 >= 0 && t->p0 <= 8 && t->p1 >= 0 && (uint64_t)t->p1 <= t->size / 8;
 	case BTAOT_TYPE_KIND_LHIST:
@@ -287,8 +286,6 @@ static bool map_fits(const struct payload *p, const struct btaot_map *m)
 	case BTAOT_MAP_ROLE_PARAMS:
 		return m->bpf_type == BPF_MAP_TYPE_ARRAY && m->key_size == 4 && m->max_entries == 1 &&
 		       (uint64_t)p->header->param_count * p->header->params_slot <= m->value_size;
-	case BTAOT_MAP_ROLE_STACKS:
-		return m->key_size == 16 && m->value_size && m->value_size % 8 == 0;
 	default:
 		return true;
 	}

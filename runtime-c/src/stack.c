@@ -1,23 +1,23 @@
 /* stack.c - kernel and user stacks, and single symbols.
  *
- * Role: a stack value is an id; its frames are in the map of role STACKS (docs/architecture.md).  Modes: `bpftrace`
- * (eight spaces, symbol+offset), `perf` (tab, address, symbol, module), `raw` (addresses), `build_id`.
+ * Role: a stack value stands for frames that came before it in an event of their own (docs/architecture.md).  The names of
+ * a user stack are looked up once when it comes: that reads mappings and files of its process, which may be gone later.
+ * Modes: `bpftrace` (eight spaces, symbol+offset), `perf` (tab, address, symbol, module), `raw` (addresses), `build_id`.
  * A stack begins with a line break, so that it reads well behind "@[" and in the middle of a line. */
-#include <stdlib.h>
-
 #include "ksyms.h"
 #include "cxx_name.h"
 #include "output_internal.h"
-#include "sys_bpf.h"
 #include "usyms.h"
 
 #define BUILD_ID_SIZE 20
 #define BUILD_ID_VALID 1
+#define BUCKETS 4096
 
-/* Key of the stacks map. */
-struct stack_key {
-	uint64_t id;
-	uint32_t frames, user;
+struct stack {
+	struct stack *next;
+	size_t size;                    /* of the frames, bytes */
+	uint64_t value[2];              /* id; frames and process */
+	uint8_t frames[];
 };
 
 /* One frame in build_id mode, as the kernel stores it. */
@@ -58,7 +58,7 @@ void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid,
 	struct usym sym;
 
 	if (!o->usyms)
-		o->usyms = usyms_open();
+		o->usyms = usyms_open(o->env);
 	if (!offset)
 		usyms_recheck(o->usyms);  /* a symbol by itself, no frame of a stack */
 	sym = usyms_find(o->usyms, pid, addr);
@@ -111,43 +111,64 @@ static void put_build_id_frame(struct textbuf *b, const struct build_id_frame *f
 	}
 }
 
-static void put_frames(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *ips,
-		       uint32_t size, uint32_t frames, uint32_t pid)
+static void put_frames(struct output *o, struct textbuf *b, const struct btaot_type *t, const struct stack *s)
 {
 	bool user = t->kind == BTAOT_TYPE_KIND_USTACK;
 	uint32_t frame_size = t->p0 == BTAOT_STACK_MODE_BUILD_ID ? sizeof(struct build_id_frame) : sizeof(uint64_t);
 
-	for (uint32_t i = 0; i < frames && (i + 1) * frame_size <= size && (t->p1 <= 0 || i < t->p1); i++) {
+	for (uint32_t i = 0; (i + 1) * frame_size <= s->size; i++) {
+		const uint8_t *frame = s->frames + (size_t)i * frame_size;
+
 		if (t->p0 == BTAOT_STACK_MODE_BUILD_ID) {
 			struct build_id_frame f;
 
-			memcpy(&f, ips + (size_t)i * sizeof(f), sizeof(f));
+			memcpy(&f, frame, sizeof(f));
 			put_build_id_frame(b, &f);
-		} else if (load_u64(ips + (size_t)i * 8) == UINT64_MAX) {
+		} else if (load_u64(frame) == UINT64_MAX) {
 			text_str(b, "        <unwind failure>\n");
 			return;
 		} else {
-			put_frame(o, b, t->p0, user, load_u64(ips + (size_t)i * 8), pid);
+			put_frame(o, b, t->p0, user, load_u64(frame), load_u32((const uint8_t *)s->value + 12));
 		}
 	}
 }
 
+static struct stack **find_stack(struct output *o, const uint64_t value[2])
+{
+	struct stack **s;
+
+	if (!o->stacks)
+		o->stacks = arena_alloc(BUCKETS * sizeof(o->stacks[0]));
+	for (s = &o->stacks[value[0] % BUCKETS]; *s && memcmp((*s)->value, value, sizeof((*s)->value));)
+		s = &(*s)->next;
+	return s;
+}
+
 void stack_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p)
 {
-	struct stack_key key = {load_u64(p), load_u32(p + 8), t->kind == BTAOT_TYPE_KIND_USTACK};
-	uint32_t size;
-	uint8_t *ips;
+	uint64_t value[2] = {load_u64(p), load_u64(p + 8)};
+	const struct stack *s = *find_stack(o, value);
 
 	text_char(b, '\n');
-	if (!key.frames || t->p2 < 0 || t->p2 >= o->payload->map_count)
-		return;
-	size = o->payload->maps[t->p2].value_size;
-	ips = malloc(size);
-	if (!ips)
+	if (!s)
 		return;
 	if (o->usyms)
 		usyms_recheck(o->usyms);
-	if (bpf_map_lookup(o->env->map_fds[t->p2], &key, ips) == 0)
-		put_frames(o, b, t, ips, size, key.frames, load_u32(p + 12));
-	free(ips);
+	put_frames(o, b, t, s);
+}
+
+void stack_add(struct output *o, const struct btaot_type *t, const uint8_t *p, size_t size)
+{
+	uint64_t value[2] = {load_u64(p), load_u64(p + 8)};
+	struct stack **s = find_stack(o, value);
+
+	if (*s)
+		return;  /* it had been forgotten */
+	*s = arena_alloc(sizeof(**s) + size - sizeof(value));
+	(*s)->size = size - sizeof(value);
+	memcpy((uint8_t *)*s + offsetof(struct stack, value), p, size);
+	if (t->kind == BTAOT_TYPE_KIND_USTACK && !o->env->cfg.lazy_symbolication) {
+		o->line.len = 0;
+		stack_text(o, &o->line, t, p);
+	}
 }

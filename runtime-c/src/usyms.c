@@ -3,8 +3,10 @@
  * Role: an address belongs to a mapping, a mapping to a file, a place in the file to a function.  Files are kept by
  * device and inode with their functions sorted by file offset, so address-space randomisation does not matter and a
  * library is read once for all processes.  Mappings are kept per process and read again when an address is in none of
- * them; a process that is gone keeps what was seen of it.  Files are opened through /proc/PID, in the process's
- * own mount namespace.  Code that is in no file may be listed in /tmp/perf-PID.map, by whoever compiled it at run time. */
+ * them; those of before (before exec, before dlclose) stay behind the new ones, as stacks may be printed long after they
+ * were taken, and a process that is gone keeps what was seen of it.  Files are opened through /proc/PID, in the process's
+ * own mount namespace.  Code that is in no file may be listed in /tmp/perf-PID.map, by whoever compiled it at run time.
+ * Of a process that was gone too soon, the address of a uprobe tells where the probed file lay. */
 #include "usyms.h"
 
 #include <elf.h>
@@ -12,8 +14,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "attach.h"
 #include "elf_file.h"
 #include "textbuf.h"
 
@@ -21,6 +25,8 @@
 #define LISTED_MAX (256 << 20)
 /* Processes whose mappings are kept; the one that was not asked for the longest time makes room. */
 #define MAX_PROCESSES 256
+/* Mappings kept of one process, the newest. */
+#define MAX_REGIONS 4096
 
 struct function {
 	uint64_t offset;                /* in the file */
@@ -54,12 +60,17 @@ struct usyms {
 	struct process *processes;      /* the one asked for last comes first */
 	uint32_t process_count;
 	struct file *files;
+	const struct env *env;
 	bool checked;                   /* the first process was compared with /proc since usyms_recheck() */
+	bool reread, gone;              /* and its mappings read: there are none any more */
 };
 
-struct usyms *usyms_open(void)
+struct usyms *usyms_open(const struct env *env)
 {
-	return arena_alloc(sizeof(struct usyms));
+	struct usyms *u = arena_alloc(sizeof(*u));
+
+	u->env = env;
+	return u;
 }
 
 static bool parse_number(const char **p, const char *end, unsigned base, char stop, uint64_t *value)
@@ -133,24 +144,56 @@ static int compare_functions(const void *a, const void *b)
 	return (y->rank > x->rank) - (y->rank < x->rank);
 }
 
-static void read_functions(struct file *f, uint32_t pid, const struct mapping *m)
+/* The kernel's code in every process is in no file, but in its memory. */
+static int read_vdso(struct elf_file *elf, uint32_t pid, const struct mapping *m)
 {
-	struct elf_file elf;
+	size_t size = m->end - m->start;
+	void *data = arena_alloc(size);
+	char path[64];
+	int fd, ret;
+
+	str_printf(path, sizeof(path), "/proc/%u/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = pread(fd, data, size, (off_t)m->start) == (ssize_t)size ? elf_parse(elf, data, size) : -EIO;
+	close(fd);
+	return ret;
+}
+
+static void sort_functions(struct file *f)
+{
+	if (f->functions.len)
+		items_sort(f->functions.data, f->functions.len / sizeof(struct function), sizeof(struct function),
+			   compare_functions);
+}
+
+static int map_file(struct elf_file *elf, uint32_t pid, const struct mapping *m, const char *file)
+{
 	char path[4200];
-	void *arg[2] = {f, &elf};
 
 	str_printf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start,
 		 (unsigned long long)m->end);
-	if (elf_map(&elf, path) < 0) {
-		str_printf(path, sizeof(path), "/proc/%u/root%s", pid, f->path);
-		if (elf_map(&elf, path) < 0)
-			return;
-	}
+	if (elf_map(elf, path) == 0)
+		return 0;
+	str_printf(path, sizeof(path), "/proc/%u/root%s", pid, file);
+	if (elf_map(elf, path) == 0)
+		return 0;
+	return elf_map(elf, file);
+}
+
+static void read_functions(struct file *f, uint32_t pid, const struct mapping *m)
+{
+	struct elf_file elf;
+	void *arg[2] = {f, &elf};
+	bool vdso = f->path[0] == '[';
+
+	if (vdso ? read_vdso(&elf, pid, m) : map_file(&elf, pid, m, f->path))
+		return;
 	elf_symbols(&elf, add_function, arg);
-	elf_unmap(&elf);
-	if (f->functions.len)
-		items_sort(f->functions.data, f->functions.len / sizeof(struct function), sizeof(struct function),
-		      compare_functions);
+	if (!vdso)
+		elf_unmap(&elf);
+	sort_functions(f);
 }
 
 static struct file *find_file(struct usyms *u, uint32_t pid, const struct mapping *m)
@@ -173,10 +216,26 @@ static struct file *find_file(struct usyms *u, uint32_t pid, const struct mappin
 	return f;
 }
 
-/* Read /proc/PID/maps; an empty or unreadable one (the process is gone) leaves what is known. */
-static void read_regions(struct usyms *u, struct process *proc)
+static bool has_region(const struct process *proc, const struct region *wanted)
 {
-	struct textbuf maps = {0};
+	const struct region *r = (const struct region *)(const void *)proc->regions.data;
+
+	for (size_t i = 0; i < proc->regions.len / sizeof(*r); i++)
+		if (!memcmp(&r[i], wanted, sizeof(*r)))
+			return true;
+	return false;
+}
+
+static void add_region(struct process *proc, const struct region *r)
+{
+	if (proc->regions.len < MAX_REGIONS * sizeof(*r) && !has_region(proc, r))
+		text_bytes(&proc->regions, r, sizeof(*r));
+}
+
+/* Read /proc/PID/maps; an empty or unreadable one (false: the process is gone) leaves what is known. */
+static bool read_regions(struct usyms *u, struct process *proc)
+{
+	struct textbuf maps = {0}, old = proc->regions;
 	char path[64];
 	const char *p, *end;
 	ssize_t n;
@@ -185,22 +244,55 @@ static void read_regions(struct usyms *u, struct process *proc)
 	str_printf(path, sizeof(path), "/proc/%u/maps", proc->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return;
+		return false;
 	while ((n = read(fd, text_room(&maps, 4096), 4096)) > 0)
 		maps.len += (size_t)n;
 	close(fd);
-	if (maps.len)
-		proc->regions.len = 0;
-	for (p = maps.data, end = p + maps.len; maps.len && p < end;) {
+	if (!maps.len)
+		return false;
+	memset(&proc->regions, 0, sizeof(proc->regions));
+	for (p = maps.data, end = p + maps.len; p < end;) {
 		struct mapping m;
 		struct region r;
 
-		if (!mapping_parse(&p, end, &m) || !m.inode || m.path_len == 0 || m.path[0] != '/')
+		if (!mapping_parse(&p, end, &m))
+			continue;
+		if (m.path_len == 6 && !memcmp(m.path, "[vdso]", 6))
+			m.inode = m.end - m.start;  /* those of 32-bit processes are others */
+		else if (!m.inode || m.path_len == 0 || m.path[0] != '/')
 			continue;
 		r = (struct region){m.start, m.end, m.offset, find_file(u, proc->pid, &m)};
-		text_bytes(&proc->regions, &r, sizeof(r));
+		add_region(proc, &r);
 	}
+	for (size_t i = 0; i < old.len; i += sizeof(struct region))
+		add_region(proc, (const struct region *)(const void *)(old.data + i));
+	text_free(&old);
 	text_free(&maps);
+	return true;
+}
+
+/* Of a process that is gone: if its address can be that of a uprobe, the file lay around it. */
+static void guess_region(struct usyms *u, struct process *proc, uint64_t addr)
+{
+	for (uint32_t i = 0; i < u->env->instance_count; i++) {
+		const struct instance *inst = &u->env->instances[i];
+		uint16_t kind = u->env->payload.attaches[inst->attach].kind;
+		struct region r = {.start = addr - inst->address};
+		struct mapping m = {.path = inst->target};
+		struct stat st;
+
+		if (kind < BTAOT_PROBE_KIND_UPROBE || kind > BTAOT_PROBE_KIND_USDT || r.start & (page_size() - 1) ||
+		    stat(inst->target, &st))
+			continue;
+		m.inode = st.st_ino;
+		m.major = major(st.st_dev);
+		m.minor = minor(st.st_dev);
+		m.path_len = strlen(m.path);
+		r.file = find_file(u, proc->pid, &m);
+		r.end = r.start + (uint64_t)st.st_size;
+		add_region(proc, &r);
+		return;
+	}
 }
 
 /* "address size name" in hexadecimal, the name up to the end of the line. */
@@ -241,9 +333,7 @@ static void read_listed(struct process *proc)
 	proc->listed->path = "[perf map]";
 	proc->listed->functions.len = proc->listed->names.len = 0;
 	file_lines(AT_FDCWD, path, take_listed, proc->listed);
-	if (proc->listed->functions.len)
-		items_sort(proc->listed->functions.data, proc->listed->functions.len / sizeof(struct function),
-			   sizeof(struct function), compare_functions);
+	sort_functions(proc->listed);
 }
 
 static const struct region *find_region(const struct process *proc, uint64_t addr)
@@ -294,25 +384,26 @@ static struct process *unlink_process(struct usyms *u, uint32_t pid)
 	return NULL;
 }
 
-/* Forget mappings that belong to another process of this number, or to what it ran before exec. */
-static void check_process(struct process *proc, uint32_t pid)
+/* Look for the mappings of another process of this number, or of what it has called exec for. */
+static void check_process(struct usyms *u, struct process *proc, uint32_t pid)
 {
-	struct stat st;
+	struct stat st = {0};
 	char path[64];
+	bool gone;
 
 	str_printf(path, sizeof(path), "/proc/%u/exe", pid);
+	gone = stat(path, &st) < 0;
 	if (proc->pid != pid)
 		proc->regions.len = 0;
-	else if (stat(path, &st) < 0 || (st.st_dev == proc->exe_dev && st.st_ino == proc->exe_inode))
+	else if (gone || (st.st_dev == proc->exe_dev && st.st_ino == proc->exe_inode))
 		return;  /* gone: what was seen of it is the best that there is */
 	proc->pid = pid;
-	proc->regions.len = 0;
 	proc->listed_size = 0;
 	if (proc->listed)
 		proc->listed->functions.len = 0;
-	proc->exe_dev = proc->exe_inode = 0;
-	if (stat(path, &st) == 0)
-		proc->exe_dev = st.st_dev, proc->exe_inode = st.st_ino;
+	proc->exe_dev = st.st_dev;
+	proc->exe_inode = st.st_ino;
+	read_regions(u, proc);
 }
 
 static struct process *find_process(struct usyms *u, uint32_t pid)
@@ -328,12 +419,11 @@ static struct process *find_process(struct usyms *u, uint32_t pid)
 		proc->pid = ~pid;
 		u->process_count++;
 	}
-	check_process(proc, pid);
-	if (!proc->regions.len)
-		read_regions(u, proc);
+	check_process(u, proc, pid);
 	proc->next = u->processes;
 	u->processes = proc;
 	u->checked = true;
+	u->reread = u->gone = false;
 	return proc;
 }
 
@@ -351,8 +441,13 @@ struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr)
 	const struct file *f;
 	uint64_t offset;
 
-	if (!r) {
-		read_regions(u, proc);
+	if (!r && !u->reread) {
+		u->reread = true;  /* once for a stack: some end in addresses that are none */
+		u->gone = !read_regions(u, proc);
+		r = find_region(proc, addr);
+	}
+	if (!r && u->gone) {
+		guess_region(u, proc, addr);
 		r = find_region(proc, addr);
 	}
 	if (r && r->file->functions.len) {

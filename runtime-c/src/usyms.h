@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct env;
 struct usyms;
 
 struct usym {
@@ -14,7 +15,7 @@ struct usym {
 	const char *module;             /* path of the mapped file; NULL: not in a file */
 };
 
-struct usyms *usyms_open(void);
+struct usyms *usyms_open(const struct env *env);
 /* Find an address of a process.  The texts stay valid for the run. */
 struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr);
 

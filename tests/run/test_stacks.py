@@ -1,0 +1,136 @@
+"""User stacks and symbols of processes that end, call exec, lose their file or live in another mount namespace."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import Builder, Traced, run
+
+from btaot_tool.stub import zig_command
+
+HERE = Path(__file__).parent
+ARCH = os.uname().machine
+FRAMES = ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize=all"]
+#: At its entry a function has no frame yet: older kernels then miss its caller.
+CALLS = r"\n +leaf\+0\n(?: +middle\+\d+\n)? +outer\+\d+\n +main\+\d+\n"
+
+
+def compiled(path: Path, *flags: str) -> Path:
+    subprocess.run([*zig_command(), "cc", *FRAMES, *flags, str(HERE / "stacks.c"), "-o", str(path)], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that the kernel loads to another address each time, with shared libraries."""
+    return compiled(tmp_path_factory.mktemp("moved") / "btaot-moved", "-target", f"{ARCH}-linux-gnu", "-fPIE", "-pie")
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled(
+        tmp_path_factory.mktemp("fixed") / "btaot-fixed", "-target", f"{ARCH}-linux-musl", "-static", "-Wl,--build-id"
+    )
+
+
+def traced_run(binary: Path, argv: list[str | Path]) -> str:
+    """Run a program to its end under a script that knows it only from then on, then end the script."""
+    traced = Traced([binary])
+    subprocess.run(argv, check=True)
+    return traced.stop().stdout
+
+
+def test_a_process_that_has_ended(build: Builder, moved: Path) -> None:
+    binary = build(
+        f'uprobe:{moved}:leaf {{ @s[ustack] = count(); @a[usym(reg("ip"))] = count(); @p[ustack(perf, 1)] = 1; }}'
+    )
+    shown = traced_run(binary, [moved, "outer", "nap=50"])
+    assert re.search(r"@s\[" + CALLS, shown), shown
+    assert "\n@a[leaf]: 1\n" in shown
+    assert re.search(rf"@p\[\n\t[0-9a-f]+ leaf\+0 \({moved}\)\n\]: 1\n", shown), shown
+
+
+@pytest.mark.parametrize("kind", ["moved", "fixed"])
+def test_a_process_that_ends_at_once(build: Builder, kind: str, request: pytest.FixtureRequest) -> None:
+    """Its mappings are never seen: the place of the probe tells where its file was."""
+    program = request.getfixturevalue(kind)
+    traced = Traced([build(f'uprobe:{program}:leaf {{ @s[ustack] = count(); @a[usym(reg("ip"))] = count(); }}')])
+    traced.send(signal.SIGSTOP)
+    subprocess.run([program, "outer"], check=True)
+    traced.send(signal.SIGCONT)
+    shown = traced.stop().stdout
+    assert re.search(r"@s\[" + CALLS, shown), shown
+    assert "@a[leaf]: 1\n" in shown
+
+
+def test_names_only_when_they_are_printed(build: Builder, moved: Path) -> None:
+    binary = build(
+        f"config = {{ lazy_symbolication = 1 }} tracepoint:syscalls:sys_enter_getppid "
+        f'/ comm == "{moved.name[:15]}" / {{ @[ustack(2)] = count(); }}'
+    )
+    shown = traced_run(binary, [moved, "ask", "nap=50"])
+    assert re.search(r"@\[\n +0x[0-9a-f]+\n +0x[0-9a-f]+\n\]: 1\n", shown), shown
+
+
+def test_a_file_that_was_removed(build: Builder, moved: Path, tmp_path: Path) -> None:
+    program = shutil.copy(moved, tmp_path / "btaot-removed")
+    binary = build(f"uprobe:{program}:leaf {{ @[ustack] = count(); }}")
+    assert re.search(CALLS, traced_run(binary, [program, "leave", "outer", "nap=50"]))
+
+
+def test_a_file_of_another_mount_namespace(build: Builder, fixed: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    binary = build('tracepoint:syscalls:sys_enter_getppid / comm == "btaot-inside" / { @[ustack(perf)] = count(); }')
+    script = f"mount -t tmpfs none {hidden}; cp {fixed} {hidden}/btaot-inside; exec {hidden}/btaot-inside ask nap=50"
+    shown = traced_run(binary, ["unshare", "-m", "sh", "-c", script])
+    assert not list(hidden.iterdir())
+    assert re.search(rf"\n\t[0-9a-f]+ asker\+\d+ \({hidden}/btaot-inside\)\n\t[0-9a-f]+ main\+\d+ ", shown), shown
+
+
+def test_stacks_before_and_after_exec(build: Builder, moved: Path, fixed: Path) -> None:
+    binary = build(f"uprobe:{moved}:leaf, uprobe:{fixed}:leaf {{ @[probe, ustack] = count(); }}")
+    shown = traced_run(binary, [moved, "outer", "nap=50", f"exec={fixed}"])
+    for program in (moved, fixed):
+        assert re.search(rf"@\[uprobe:{program}:leaf, {CALLS}", shown), shown
+
+
+def test_code_of_the_kernel_in_the_process(build: Builder, moved: Path) -> None:
+    binary = build(f'profile:hz:999 / comm == "{moved.name[:15]}" / {{ @[ustack(perf, 1)] = count(); }}')
+    shown = traced_run(binary, [moved, "clocks=300"])
+    assert re.search(r"\n\t[0-9a-f]+ __(vdso|kernel)_clock_gettime\+\d+ \(\[vdso\]\)\n", shown), shown
+
+
+def test_symbols_of_a_stripped_program(build: Builder, moved: Path, tmp_path: Path) -> None:
+    """Dynamic symbols are left: exported functions have names, the others do not."""
+    program = compiled(tmp_path / "btaot-bare", "-target", f"{ARCH}-linux-gnu", "-fPIE", "-pie", "-rdynamic", "-s")
+    binary = build(f"uprobe:{program}:leaf {{ @[ustack] = count(); }}")
+    assert re.search(CALLS, traced_run(binary, [program, "outer"]))
+
+
+def test_more_stacks_than_are_kept(build: Builder, fixed: Path) -> None:
+    binary = build(f'uprobe:{fixed}:leaf {{ printf("%s", ustack(raw, 40)); }}')
+    traced = Traced([binary])
+    subprocess.run([fixed, "paths=8192"], check=True)
+    outcome = traced.stop()
+    assert "Lost" not in outcome.stderr
+    assert len({*outcome.stdout.strip().split("\n\n")}) >= 8192
+
+
+def test_build_id(build: Builder, fixed: Path) -> None:
+    from elftools.elf.elffile import ELFFile
+
+    with fixed.open("rb") as stream:
+        elf = ELFFile(stream)
+        note = next(iter(elf.get_section_by_name(".note.gnu.build-id").iter_notes()))["n_desc"].ljust(40, "0")
+        address = elf.get_section_by_name(".symtab").get_symbol_by_name("leaf")[0]["st_value"]
+        offset = next(iter(elf.address_offsets(address)))
+    binary = build(f"uprobe:{fixed}:leaf {{ $s = ustack(build_id, 3); print($s); print(len($s)); exit(); }}")
+    shown = run([binary, "-c", f"{fixed} outer nap=100"]).stdout
+    assert re.fullmatch(rf"\n{note} {offset:#x}\n({note} 0x[0-9a-f]+\n){{2}}\n3\n\n\n", shown), shown
