@@ -216,7 +216,7 @@ class Events(Maps):
 
 
 def may_leave(node: tree.Node) -> bool:
-    """Whether evaluating an expression can end the program's run (return, exit) or sends an event, which must be first."""
+    """Whether evaluating an expression can end the run (return, exit) or sends an event, which must come first."""
     return any(
         isinstance(n, (tree.Jump, tree.Block))
         or (isinstance(n, (tree.Call, tree.Name)) and n.name.removeprefix("__builtin_") in EVENTFUL)
