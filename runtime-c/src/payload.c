@@ -1,18 +1,20 @@
 /* payload.c - read the two sections of the executable, check header, digest and directory.
  *
- * Both sections are read into one aligned buffer, because their place in the file is not aligned.  What is checked
- * here: magic, version, machine, sizes, digest, the place of every table; the contents of the tables are the concern
+ * The sections are copied to aligned memory, because their place in the file is not aligned and they may be compressed
+ * (as ELF compresses sections).  What is checked here: magic, version, machine, sizes, digest, the place of every table; the contents of the tables are the concern
  * of payload_check.c.  A file that was cut, changed or made for another machine gives one line and an error, never a
  * crash.  Runs on every kernel; a fuzzer calls payload_validate() with bytes of its own. */
 #include "payload.h"
 
 #include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "section.h"
+#include "inflate.h"
 #include "payload_check.h"
+#include "section.h"
 #include "sha256.h"
 #include "util.h"
 
@@ -145,28 +147,29 @@ const char *payload_validate(struct payload *p, const void *meta, size_t meta_si
 	return wrong ? wrong : payload_check(p);
 }
 
-static int sections_read(int fd, const struct section_place s[2], char **buf, size_t *text_at)
+/* Read a section to `s->content`, unpacked if it is compressed; -ENOEXEC if it is damaged. */
+static int section_read(int fd, struct section_place *s)
 {
-	*text_at = (size_t)(s[0].size + 15) & ~(size_t)15;
-	*buf = arena_alloc(*text_at + (size_t)s[1].size + 16);
-	for (int i = 0; i < 2; i++) {
-		size_t size = (size_t)s[i].size;
-		ssize_t n = size ? pread(fd, *buf + (i ? *text_at : 0), size, (off_t)s[i].offset) : 0;
+	const ElfW(Chdr) *packed = s->content = arena_alloc((size_t)s->size);
+	ssize_t n = s->size ? pread(fd, s->content, (size_t)s->size, (off_t)s->offset) : 0;
 
-		if (n < 0)
-			return -errno;
-		if ((size_t)n != size)
-			return -ENOEXEC;
-	}
-	return 0;
+	if (n < 0)
+		return -errno;
+	if ((uint64_t)n != s->size)
+		return -ENOEXEC;
+	if (!s->compressed)
+		return 0;
+	if (s->size < sizeof(*packed) || packed->ch_type != ELFCOMPRESS_ZLIB || packed->ch_size > PAYLOAD_MAX)
+		return -ENOEXEC;
+	s->size = packed->ch_size;
+	s->content = arena_alloc((size_t)s->size);
+	return zlib_inflate(s->content, (size_t)s->size, (const uint8_t *)(packed + 1), (size_t)n - sizeof(*packed)) ? 0 : -ENOEXEC;
 }
 
 int payload_read_fd(struct payload *p, int fd, const char *name)
 {
 	struct section_place s[2] = { { .name = BTAOT_SECTION_META }, { .name = BTAOT_SECTION_TEXT } };
 	const char *wrong;
-	size_t text_at;
-	char *buf;
 	int ret = sections_find(fd, s, 2);
 
 	if (ret == -ENOEXEC) {
@@ -181,13 +184,14 @@ int payload_read_fd(struct payload *p, int fd, const char *name)
 		err("%s: the payload is damaged (a section is missing or has an impossible size)", name);
 		return -ENOEXEC;
 	}
-	if (!ret)
-		ret = sections_read(fd, s, &buf, &text_at);
-	if (ret) {
+	for (int i = 0; i < 2 && !ret; i++)
+		ret = section_read(fd, &s[i]);
+	if (ret && ret != -ENOEXEC) {
 		err("%s: cannot read the payload: %s", name, strerror(-ret));
 		return ret;
 	}
-	wrong = payload_validate(p, buf, (size_t)s[0].size, buf + text_at, (size_t)s[1].size, true);
+	wrong = ret ? "the payload is damaged (a section cannot be read whole)" :
+		payload_validate(p, s[0].content, (size_t)s[0].size, s[1].content, (size_t)s[1].size, true);
 	if (wrong) {
 		err("%s: %s", name, wrong);
 		return -ENOEXEC;

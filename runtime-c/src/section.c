@@ -57,7 +57,8 @@ static int sections_match(const ElfW(Shdr) *sh, uint32_t n, const char *names, u
 				return -ENOEXEC;
 			wanted[w].offset = sh[i].sh_offset;
 			wanted[w].size = sh[i].sh_size;
-			wanted[w].found = 1;
+			wanted[w].compressed = sh[i].sh_flags & SHF_COMPRESSED;
+			wanted[w].found = true;
 		}
 	}
 	return 0;

@@ -2,12 +2,14 @@
 #ifndef BTAOT_SECTION_H
 #define BTAOT_SECTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct section_place {
 	const char *name;       /* wanted, set by the caller */
 	uint64_t offset, size;  /* place in the file */
-	int found;
+	void *content;          /* for the caller */
+	bool found, compressed; /* compressed: begins with an ElfN_Chdr */
 };
 
 /* Fill `wanted`.  0, -errno of reading, -ENOEXEC: no ELF file of this machine's class, or damaged. */

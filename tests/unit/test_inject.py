@@ -29,6 +29,16 @@ def test_sections_of_every_target(plain_stubs: Path, tmp_path: Path, target: str
     assert [path.name for path in tmp_path.iterdir()] == ["program"], "no temporary file is left"
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_only_what_gets_smaller_is_compressed(plain_stubs: Path, tmp_path: Path, target: str) -> None:
+    inject(plain_stubs / target, bytes(5000), b"\x95", tmp_path / "program")
+    with (tmp_path / "program").open("rb") as stream:
+        packed = {section.name: section for section in ELFFile(stream).iter_sections()}
+        assert packed[".btaot.meta"].compressed and packed[".btaot.meta"]["sh_size"] < 100
+        assert packed[".btaot.meta"].data() == bytes(5000) and packed[".btaot.meta"].data_alignment == 8
+        assert not packed[".btaot.text"].compressed and packed[".btaot.text"].data() == b"\x95"
+
+
 def test_the_result_runs_and_is_the_same_each_time(plain_stubs: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         inject(plain_stubs / host_target().name, META, TEXT, tmp_path / name)

@@ -17,7 +17,7 @@ from btaot_tool.stub import LAYOUT_HEADER, runtime_dir
 from btaot_tool.targets import host_target
 
 HERE = Path(__file__).parent / "c"
-SOURCES = ("payload", "payload_check", "section", "sha256", "str", "util")
+SOURCES = ("inflate", "payload", "payload_check", "section", "sha256", "str", "util")
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SCRIPT = """
 BEGIN { @start = nsecs; printf("start %s %d\\n", comm, pid); }
