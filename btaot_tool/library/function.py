@@ -13,7 +13,7 @@ from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
 from .context import instance
-from .symbols import store_user_symbol
+from .symbols import program_counter, store_user_symbol, user_function
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -37,21 +37,10 @@ def _emit_func(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     if g.template.probe.kind in KERNEL:
         return Scalar(KSYM, _kernel_function(g))
     place = g.destination(node, USYM)
-    store_user_symbol(g, place, _user_function(g))
+    store_user_symbol(g, place, user_function(g))
     known = g.b.or_(instance(g), const(INSTANCE_FUNCTION))
     g.b.store(g.b.trunc(known, I32), g.offset(place.ptr, 12), align=4)
     return place
-
-
-def _program_counter(g: Gen) -> Any:
-    return g.context_load(Symbol(SymbolKind.REG, "func"))
-
-
-def _user_function(g: Gen) -> Any:
-    """Return the function's address; 0 on return where the kernel has no helper for it: the instance tells the name."""
-    if g.template.probe.kind == ProbeKind.UPROBE:
-        return _program_counter(g)
-    return g.choose(g.has(Feature.GET_FUNC_IP), lambda: g.helper("get_func_ip", g.ctx), lambda: const(0))
 
 
 def _kernel_function(g: Gen) -> Any:
@@ -59,8 +48,8 @@ def _kernel_function(g: Gen) -> Any:
     points = g.template.attaches
     if g.template.probe.kind == ProbeKind.KPROBE:
         if any(p.value or not p.name for p in points):
-            return _program_counter(g)  # the helper knows entries only
-        return g.choose(g.has(Feature.GET_FUNC_IP), lambda: g.helper("get_func_ip", g.ctx), lambda: _program_counter(g))
+            return program_counter(g)  # the helper knows entries only
+        return g.choose(g.has(Feature.GET_FUNC_IP), lambda: g.helper("get_func_ip", g.ctx), lambda: program_counter(g))
     names = {p.name for p in points}
     if len(names) > 1 or has_wildcard(points[0].name) or points[0].target == "bpf":
         g.require(Feature.GET_FUNC_IP, "func here")

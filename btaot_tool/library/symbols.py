@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, const
 from ..codegen.values import Memory, Scalar, Value
-from ..payload.layout import ProbeKind, SymbolKind
+from ..payload.layout import Feature, ProbeKind, SymbolKind
 from ..sema.types import KSYM, UINT64, USYM, Ptr, Space, Type, Unknown
 from ..symbols import Symbol
 from ..syntax import tree
@@ -70,6 +70,18 @@ def _emit_kaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     return Scalar(UINT64, g.symbol(Symbol(SymbolKind.KADDR, args[0].value)))
 
 
+def program_counter(g: Gen) -> Any:
+    """Return where the context says that the probe is."""
+    return g.context_load(Symbol(SymbolKind.REG, "func"))
+
+
+def user_function(g: Gen) -> Any:
+    """Return the address of a user probe; 0 on return where the kernel has no helper for it."""
+    if g.template.probe.kind is not ProbeKind.URETPROBE:
+        return program_counter(g)
+    return g.choose(g.has(Feature.GET_FUNC_IP), lambda: g.helper("get_func_ip", g.ctx), lambda: const(0))
+
+
 def _check_uaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     c.literal_str(args[0], "uaddr() symbol")
     if c.template.probe.kind not in USER_PROBES:
@@ -78,9 +90,18 @@ def _check_uaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 
 
 def _emit_uaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    """Where the probe is in the process tells where its file is there; on return only newer kernels know that (6.6)."""
     assert isinstance(args[0], tree.StringLiteral)
-    binary = g.template.args.target
-    return Scalar(g.template.types[node], g.symbol(Symbol(SymbolKind.UADDR, binary, args[0].value)))
+    binary, name = g.template.args.target, args[0].value
+    probe = user_function(g)
+
+    def near() -> Any:
+        return g.b.add(probe, g.symbol(Symbol(SymbolKind.UADDR, binary, name, 1)))
+
+    if g.template.probe.kind is not ProbeKind.URETPROBE:
+        return Scalar(g.template.types[node], near())
+    address = g.choose(g.truth(probe), near, lambda: g.symbol(Symbol(SymbolKind.UADDR, binary, name)))
+    return Scalar(g.template.types[node], address)
 
 
 def _check_cgroupid(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:

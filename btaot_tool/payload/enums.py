@@ -50,7 +50,7 @@ class SymbolKind(enum.IntEnum):
     CTX_FORM = 14  # a: field name; 0 inline, 1 __data_loc, 2 __rel_loc
     REG = 15  # a: register or "argN"/"retval"/"sargN"; a LDX of 8 bytes from pt_regs (context) into r0
     KADDR = 16  # a: kernel symbol; its address
-    UADDR = 17  # a: binary, b: symbol; its address in the file (st_value)
+    UADDR = 17  # a: binary, b: symbol; its address in the file (st_value).  imm 1: counted from the probe's
     PARAM_INT = 18  # imm: position (1-based); value of positional parameter, 0 if not given
     PARAM_COUNT = 19  # number of positional parameters given
     PARAM_STRLEN = 20  # imm: position; length of the text of the positional parameter

@@ -185,6 +185,19 @@ bool elf_address_to_offset(const struct elf_file *elf, uint64_t address, bool ex
 	return false;
 }
 
+bool elf_offset_to_address(const struct elf_file *elf, uint64_t offset, uint64_t *address)
+{
+	struct segment s;
+
+	for (uint32_t i = 0; segment_at(elf, i, &s); i++) {
+		if (s.type != PT_LOAD || offset < s.offset || offset - s.offset >= s.file_size)
+			continue;
+		*address = offset - s.offset + s.address;
+		return true;
+	}
+	return false;
+}
+
 static int visit_table(const struct elf_file *elf, const struct elf_section *table,
 		       int (*visit)(void *arg, const struct elf_symbol *symbol), void *arg)
 {

@@ -38,6 +38,8 @@ bool elf_section_find(const struct elf_file *elf, const char *name, struct elf_s
 /* File offset of a virtual address by the PT_LOAD segments; false if no segment has it in the file.  `executable`: only
  * segments that may be executed. */
 bool elf_address_to_offset(const struct elf_file *elf, uint64_t address, bool executable, uint64_t *offset);
+/* The other way round. */
+bool elf_offset_to_address(const struct elf_file *elf, uint64_t offset, uint64_t *address);
 /* Visit all defined symbols of .dynsym and .symtab (with names as far as the '@' of a version); stops at a value that
  * is not 0 and returns it. */
 int elf_symbols(const struct elf_file *elf, int (*visit)(void *arg, const struct elf_symbol *symbol), void *arg);

@@ -1,7 +1,8 @@
 /* symbol_address.c - addresses of kernel symbols and of symbols in files.
  *
  * Kernel symbols: a BPF_PROG_TYPE_SYSCALL program asks the kernel (5.16; 0.3 ms), because reading /proc/kallsyms takes
- * 50-110 ms; that file is the fallback.  Symbols of files come from their symbol tables. */
+ * 50-110 ms; that file is the fallback.  Symbols of files come from the symbol table of the file that a probe is in; where
+ * it lies in a process is known from the probe's place there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "binaries.h"
+#include "attach.h"
 #include "elf_file.h"
 #include "symbols.h"
 #include "sys_bpf.h"
@@ -104,7 +105,7 @@ static int scan_kallsyms(const char *name, uint64_t *address)
 	return ret ? ret : -ENOENT;
 }
 
-static int kernel_address(struct env *env, const struct btaot_symbol *s, uint64_t *value)
+int symbol_kaddr(struct env *env, const struct btaot_symbol *s, uint64_t *value)
 {
 	const char *name = payload_str(&env->payload, s->a);
 	int ret = ask_kernel(name, value);
@@ -132,26 +133,19 @@ static int symbol_visit(void *arg, const struct elf_symbol *symbol)
 	return 1;
 }
 
-static int binary_visit(void *arg, const char *path)
-{
-	struct elf_file elf;
-	int found;
-
-	if (elf_map(&elf, path))
-		return 0;
-	found = elf_symbols(&elf, symbol_visit, arg);
-	elf_unmap(&elf);
-	return found;
-}
-
-int symbol_address(struct env *env, const struct btaot_symbol *s, uint64_t *value)
+int symbol_uaddr(struct env *env, const struct btaot_symbol *s, const struct instance *inst, uint64_t *value)
 {
 	struct wanted_symbol w = { .name = payload_str(&env->payload, s->b) };
+	struct elf_file elf;
+	uint64_t place;
+	int ret = elf_map(&elf, inst->target);
 
-	if (s->kind == BTAOT_SYMBOL_KIND_KADDR)
-		return kernel_address(env, s, value);
-	if (binaries_find(payload_str(&env->payload, s->a), env->child ? env->child : env->opt.pid, binary_visit, &w) != 1)
-		return -ENOENT;
+	if (ret)
+		return ret;
+	ret = elf_symbols(&elf, symbol_visit, &w) == 1 ? 0 : -ENOENT;
 	*value = w.value;
-	return 0;
+	if (!ret && s->imm && elf_offset_to_address(&elf, inst->address, &place))
+		*value -= place;
+	elf_unmap(&elf);
+	return ret;
 }

@@ -39,8 +39,7 @@ static const resolver families[BTAOT_SYMBOL_KIND_LIMIT] = {
 	[BTAOT_SYMBOL_KIND_TYPE_EXISTS] = symbol_btf,
 	[BTAOT_SYMBOL_KIND_ENUM_VALUE] = symbol_btf,
 	[BTAOT_SYMBOL_KIND_KFUNC] = symbol_btf,
-	[BTAOT_SYMBOL_KIND_KADDR] = symbol_address,
-	[BTAOT_SYMBOL_KIND_UADDR] = symbol_address,
+	[BTAOT_SYMBOL_KIND_KADDR] = symbol_kaddr,
 	[BTAOT_SYMBOL_KIND_PARAM_INT] = symbol_param,
 	[BTAOT_SYMBOL_KIND_PARAM_COUNT] = symbol_param,
 	[BTAOT_SYMBOL_KIND_PARAM_STRLEN] = symbol_param,
@@ -119,6 +118,8 @@ static int symbol_local(struct env *env, const struct btaot_symbol *s, const str
 		name = payload_str(&env->payload, s->a);
 		*value = s->imm ? !!strstr(scope->instance->name, name) : !strcmp(scope->instance->name, name);
 		return 0;
+	case BTAOT_SYMBOL_KIND_UADDR:
+		return symbol_uaddr(env, s, scope->instance, value);
 	case BTAOT_SYMBOL_KIND_CTX_LOAD:
 	case BTAOT_SYMBOL_KIND_REG:
 	case BTAOT_SYMBOL_KIND_CTX_LSHIFT:
@@ -187,13 +188,15 @@ void symbol_explain(struct env *env, uint32_t symbol, const struct symbol_scope 
 		err("%s: %s has no argument arg%d", place, scope->instance->name, (int)s->imm);
 		return;
 	case BTAOT_SYMBOL_KIND_UADDR:
-		err("%s: '%s' has no symbol '%s'", place, name, payload_str(p, s->b));
+		err("%s: Could not resolve symbol: %s:%s", place, name, payload_str(p, s->b));
 		return;
 	case BTAOT_SYMBOL_KIND_FEATURE:
 		err("%s: %s needs %s, which this kernel (%s) has not or does not allow", place, payload_str(p, s->a),
 		    feature_name((uint32_t)s->imm), host.release);
 		return;
 	case BTAOT_SYMBOL_KIND_KADDR:
+		err("%s: Failed to resolve kernel symbol: %s (kernel %s)", place, name, host.release);
+		return;
 	case BTAOT_SYMBOL_KIND_KFUNC:
 		err("%s: this kernel (%s) has no symbol '%s'", place, host.release, name);
 		return;

@@ -40,8 +40,11 @@ const char *symbol_place(const struct env *env, const struct btaot_symbol *s);
 
 /* One resolver per family: 0, -ENOENT (missing on this host) or an error that they reported. */
 int symbol_btf(struct env *env, const struct btaot_symbol *s, uint64_t *value);      /* symbol_btf.c */
-int symbol_address(struct env *env, const struct btaot_symbol *s, uint64_t *value);  /* symbol_address.c */
+int symbol_kaddr(struct env *env, const struct btaot_symbol *s, uint64_t *value);    /* symbol_address.c */
 int symbol_param(struct env *env, const struct btaot_symbol *s, uint64_t *value);    /* params.c */
 int symbol_session(struct env *env, const struct btaot_symbol *s, uint64_t *value);  /* symbol_session.c */
+
+/* symbol_address.c: the same for a symbol of the file that an instance is in. */
+int symbol_uaddr(struct env *env, const struct btaot_symbol *s, const struct instance *inst, uint64_t *value);
 
 #endif

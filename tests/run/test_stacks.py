@@ -134,3 +134,27 @@ def test_build_id(build: Builder, fixed: Path) -> None:
     binary = build(f"uprobe:{fixed}:leaf {{ $s = ustack(build_id, 3); print($s); print(len($s)); exit(); }}")
     shown = run([binary, "-c", f"{fixed} outer nap=100"]).stdout
     assert re.fullmatch(rf"\n{note} {offset:#x}\n({note} 0x[0-9a-f]+\n){{2}}\n3\n\n\n", shown), shown
+
+
+@pytest.mark.parametrize("kind", ["moved", "fixed"])
+def test_addresses_of_a_program(build: Builder, kind: str, request: pytest.FixtureRequest) -> None:
+    """Where the kernel put a program is known from the place of the probe in it."""
+    program = request.getfixturevalue(kind)
+    point = f"probe:{program}"
+    binary = build(
+        f'u{point}:leaf, u{point}:middle {{ printf("%d %ld\\n", *(int32 *)uaddr("counter"), *uaddr("big")); }} '
+        f'uret{point}:leaf {{ printf("%d\\n", *(int32 *)uaddr("counter")); }}'
+    )
+    shown = run([binary, "-c", f"{program} outer"]).stdout.split("\n")
+    assert shown[:3] == ["42 1099511627776", "42 1099511627776", "42"]
+
+
+def test_addresses_of_a_library(build: Builder, moved: Path) -> None:
+    binary = build('uprobe:libc:usleep { printf("%s\\n", str(*uaddr("program_invocation_name"))); }')
+    assert run([binary, "-c", f"{moved} nap=1"]).stdout == f"{moved}\n\n\n"
+
+
+def test_a_symbol_that_a_program_lacks(build: Builder, moved: Path) -> None:
+    outcome = run([build(f'uprobe:{moved}:leaf {{ print(uaddr("nowhere")); }}')])
+    assert outcome.status == 1
+    assert f"Could not resolve symbol: {moved}:nowhere\n" in outcome.stderr
