@@ -16,14 +16,12 @@ class Arithmetic(FunctionBase):
     """Adds arithmetic on 64-bit values to a function."""
 
     def arithmetic(self, op: str, left: Any, right: Any, signed: bool) -> Any:
-        """Return ``left op right``; division by zero and ``x % 0`` give 1 and a warning."""
+        """Return ``left op right``; division by zero and ``x % 0`` give 1 and a warning; ``>>`` moves zeros in."""
         if op in _SIMPLE:
             return getattr(self.b, _SIMPLE[op])(left, right)
         if op in ("<<", ">>"):
             amount = self.b.and_(right, const(63))
-            if op == "<<":
-                return self.b.shl(left, amount)
-            return self.b.ashr(left, amount) if signed else self.b.lshr(left, amount)
+            return self.b.shl(left, amount) if op == "<<" else self.b.lshr(left, amount)
         if signed:
             return self._signed_division(op, left, right)
         return self._division(op, left, right)

@@ -287,6 +287,12 @@ class FunctionBase:
             offset = const(offset)
         return self.b.gep(ptr, [offset], source_etype=I8)
 
+    def small_offset(self, offset: Any, limit: int) -> Any:
+        """Return an offset below ``limit`` as LLVM must not see it: it would "or" a number below 8 to an aligned
+        address, which the verifier refuses.
+        """
+        return self.opaque(offset) if limit <= 8 else offset
+
     # ---- memory --------------------------------------------------------------------------------
 
     def temp(self, typ: Type, size: int | None = None) -> Memory:

@@ -188,7 +188,7 @@ class Events(Maps):
         else:
             assert item.node is not None
             length = self.string_to(item.node, dst, capacity)
-        length = self.clamp(length, capacity - 1)
+        length = self.small_offset(self.clamp(length, capacity - 1), capacity)
         mark = const(0)
         if capacity > self.checked.config.max_strlen:
             mark = self.b.select(self.b.icmp_unsigned("==", length, const(capacity - 1)), const(MARK), const(0))

@@ -9,7 +9,7 @@ from ..payload.layout import SymbolKind
 from ..probes.base import ArgField
 from ..sema.operators import COMPARISONS
 from ..sema.statements import aggregation
-from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Struct, Tuple, Type, Void, integer_sign
+from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void, integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
 from . import native
@@ -262,9 +262,11 @@ class Gen(Loops):
         value = self.scalar(node.expr)
         if node.op == "!":
             return Scalar(typ, self.b.zext(self.b.not_(self.truth(value)), I64))
-        if node.op == "-":
-            return Scalar(typ, self.b.sub(const(0), value))
-        return Scalar(typ, self.b.xor(value, const(-1)) if node.op == "~" else value)
+        if node.op == "+":
+            return Scalar(typ, value)
+        value = self.b.sub(const(0), value) if node.op == "-" else self.b.xor(value, const(-1))
+        operand = self.template.types[node.expr]
+        return Scalar(typ, value if integer_sign(operand) else self.fit(value, operand))  # as wide as the operand
 
     def _address_of(self, target: tree.Expr) -> Any:
         if isinstance(target, tree.MapRef):
@@ -326,7 +328,8 @@ class Gen(Loops):
                 b = self.b.mul(b, step)
             else:
                 a = self.b.mul(a, step)
-        return Scalar(typ, self.arithmetic(op, a, b, integer_sign(typ)))
+        result = self.arithmetic(op, a, b, integer_sign(typ))
+        return Scalar(typ, self.fit(result, typ) if isinstance(typ, Bool) else result)
 
     def _Cast(self, node: tree.Cast) -> Value:
         return self.convert(self.expr(node.expr), self.template.types[node])
@@ -416,11 +419,12 @@ class Gen(Loops):
     def _element_in_memory(self, memory: Memory, index: Any, typ: Type) -> Value:
         count = memory.type.count if isinstance(memory.type, Array) else memory.type.size
         index = self.b.select(self.b.icmp_unsigned("<", index, const(count)), index, const(count - 1))
-        pointer = self.offset(memory.ptr, self.b.mul(index, const(typ.size)))
+        pointer = self.offset(memory.ptr, self.small_offset(self.b.mul(index, const(typ.size)), memory.type.size))
         return self.at_pointer(typ, pointer, min(memory.align, typ.align))
 
     def _Sizeof(self, node: tree.Sizeof) -> Value:
-        return Scalar(UINT64, self.sizeof(self.template.types[node.operand]))
+        found = self.template.types[node.operand]
+        return Scalar(UINT64, const(found.shown_size) if isinstance(found, Str) else self.sizeof(found))
 
     def _Offsetof(self, node: tree.Offsetof) -> Value:
         base = self.template.types[node.operand]

@@ -306,6 +306,8 @@ class MemoryGen(Reading, Arithmetic):
         if isinstance(typ, (Opaque, Stack, Struct, Tuple, Record)) and not typ.is_scalar:
             return value
         number = self.as_scalar(value)
+        if isinstance(typ, Ptr) and value.type.is_integer:
+            return Scalar(typ, self.fit(number, _word(value.type.size)))  # a short number becomes an address unsigned
         return Scalar(typ, number if isinstance(typ, (Ptr, Opaque)) else self.fit(number, typ))
 
     def _to_string(self, value: Value, typ: Type) -> Value:

@@ -89,12 +89,12 @@ def binary(op: str, left: Constant, right: Constant) -> Constant | None:
         return _compound(op, left, right)
     if isinstance(left, bool) != isinstance(right, bool):
         return None
+    if (left < 0 and right > _SIGNED_MAX) or (right < 0 and left > _SIGNED_MAX):
+        raise Overflow
     if op in _COMPARISONS:
         return _COMPARISONS[op](left, right)
     if isinstance(left, bool):
-        return bool(left & right if op == "&" else left | right if op == "|" else left ^ right) if op in "&|^" else None
-    if (left < 0 and right > _SIGNED_MAX) or (right < 0 and left > _SIGNED_MAX):
-        raise Overflow
+        return bool(_ARITHMETIC[op](left, right))
     return _checked(_ARITHMETIC[op](left, right))
 
 

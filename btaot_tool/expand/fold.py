@@ -57,6 +57,20 @@ class Folder(Rewriter):
             return None
         return result
 
+    def _Call(self, node: tree.Call) -> tree.Expr:
+        node = self.children(node)
+        if node.name != "str" or not 1 <= len(node.args) <= 2:
+            return node
+        value, *length = [from_literal(arg) for arg in node.args]
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return node
+        if not length:
+            return tree.StringLiteral(node.span, str(value))
+        if isinstance(length[0], bool) or not isinstance(length[0], int) or length[0] < 0:
+            return node
+        text = str(value).encode("utf-8", "surrogateescape")[: length[0]]
+        return tree.StringLiteral(node.span, text.decode("utf-8", "surrogateescape"))
+
     def _Ternary(self, node: tree.Ternary) -> tree.Expr:
         node = self.children(node)
         cond = from_literal(node.cond)

@@ -43,16 +43,12 @@ def _check_str(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     if not (found.is_integer or isinstance(found, (Ptr, Str, Array, Unknown))):
         return c.error(node, f"str() expects an integer or a pointer type as first argument ({found} provided)")
-    capacity = full = c.max_strlen + 1
-    if len(args) == 2:
-        size = c.arg(args[1])
-        if not (size.is_integer or isinstance(size, Unknown)):
-            return c.error(node, f"str() only supports integer arguments ({size} provided)")
-        if isinstance(args[1], tree.IntLiteral):
-            capacity = min(args[1].value, full) if args[1].value else full  # its NUL counts
-    if isinstance(found, Str) and found.capacity:
-        capacity = min(capacity, max(found.capacity, 1)) if len(args) == 1 else capacity
-    return Str(capacity)
+    if len(args) == 1:
+        return Str(c.max_strlen + 1, spare=True)
+    size = c.arg(args[1])
+    if not (size.is_integer or isinstance(size, Unknown)):
+        return c.error(node, f"str() only supports integer arguments ({size} provided)")
+    return Str(min(args[1].value + 1, c.max_strlen) if isinstance(args[1], tree.IntLiteral) else c.max_strlen)
 
 
 def _source(g: Gen, node: tree.Expr) -> tuple[Any, Space]:
@@ -75,8 +71,10 @@ def _source(g: Gen, node: tree.Expr) -> tuple[Any, Space]:
 
 def _size(g: Gen, args: list[Arg], capacity: int) -> Any:
     """Return the bytes to read at most, NUL included."""
-    if len(args) < 2 or isinstance(args[1], tree.IntLiteral):
+    if len(args) < 2:
         return capacity
+    if isinstance(args[1], tree.IntLiteral):
+        return min(args[1].value, capacity)
     assert isinstance(args[1], tree.Expr)
     wanted = g.scalar(args[1])
     return g.b.select(g.b.icmp_unsigned("<", wanted, const(capacity)), wanted, const(capacity))
@@ -119,7 +117,11 @@ def _check_buf(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 def _emit_buf(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     typ = g.template.types[node]
     assert isinstance(typ, Buffer) and isinstance(args[0], tree.Expr)
-    address, space = _source(g, args[0])
+    if isinstance(args[0], tree.StringLiteral):  # a length beyond its end reads zeros
+        text = args[0].value.encode("utf-8", "surrogateescape").ljust(typ.capacity, b"\0")
+        address, space = g.b.ptrtoint(g.as_memory(Text(Str(len(text) + 1), text)).ptr, I64), Space.KERNEL
+    else:
+        address, space = _source(g, args[0])
     place = g.destination(node, typ)
     g.zero(place.ptr, typ.size, place.align)
     size: Any = const(typ.capacity)

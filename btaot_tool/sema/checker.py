@@ -171,6 +171,7 @@ class ExpressionChecker(CheckerService):
                     return base.items[index]
                 return self.error(node, f"Invalid tuple index: {index}. Found {len(base.items)} elements in tuple.")
             case Record():
+                self.template.lowered.pop(node, None)  # an earlier round may have seen other types
                 if node.field in base.names and (value := comptime.evaluate(self, node)) is not None:
                     return self.lower(node, value)
                 if node.field in base.names:

@@ -82,6 +82,8 @@ def _operation(c: ExpressionChecker, node: tree.Node) -> Constant | None:
             return None if None in values else tuple(v for v in values if v is not None)
         case tree.Sizeof(operand=operand):
             found = c.template.types.get(operand, Unknown())
+            if isinstance(found, Str):
+                return found.shown_size
             return None if isinstance(found, Unknown) or _hosts_own(found) else found.size
         case tree.Offsetof():
             return _offset(c, node)

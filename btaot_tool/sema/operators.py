@@ -67,7 +67,7 @@ def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
         from .types import literal_type
 
         return literal_type(-node.expr.value)
-    return INT64 if integer_sign(found) or node.op == "-" else UINT64
+    return INT64 if integer_sign(found) else UINT64
 
 
 def _address(c: ExpressionChecker, node: tree.Unary) -> Type:
@@ -183,7 +183,7 @@ def _comparable(left: Type, right: Type) -> bool:
 
 
 def _integer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Type, right: Type) -> Type:
-    if isinstance(left, Bool) and isinstance(right, Bool) and op in ("&", "|", "^"):
+    if isinstance(left, Bool) and isinstance(right, Bool):
         return Bool()
     lsign, rsign = integer_sign(left), integer_sign(right)
     lflex = isinstance(left, Int) and left.flexible
@@ -192,8 +192,6 @@ def _integer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Typ
         lsign = rsign
     elif rflex and not lflex:
         rsign = lsign
-    if op in ("<<", ">>"):
-        return INT64 if lsign else UINT64
     if op in ("/", "%") and lsign != rsign:
         c.warning(
             node, f"signed operands for '{op}' can lead to undefined behavior (cast to unsigned to silence warning)"

@@ -205,7 +205,7 @@ class CheckerService:
     def _find_tagged(self, name: str) -> Type | None:
         if name.startswith("enum "):
             enum = self.table.enum(name)
-            return enum_type(enum) if enum else None
+            return replace(enum_type(enum), bytes=8) if enum else None  # only members of structs are as small as in C
         return struct_type(name, self.table, self.space)
 
     def _tagged_type(self, node: tree.TypeName) -> Type:

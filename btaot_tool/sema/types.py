@@ -159,9 +159,13 @@ class Ptr(Type):
 
 @dataclass(frozen=True, slots=True)
 class Str(Type):
-    """A string of at most ``size`` bytes, its NUL included."""
+    """A string of at most ``size`` bytes, its NUL included.
+
+    ``spare``: there is a byte more than scripts see (what ``str()`` reads may fill all of ``max_strlen``).
+    """
 
     capacity: int
+    spare: bool = field(default=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -172,7 +176,12 @@ class Str(Type):
         return 1
 
     def __str__(self) -> str:
-        return f"string[{self.capacity}]" if self.capacity else "string"
+        return f"string[{self.shown_size}]" if self.capacity else "string"
+
+    @property
+    def shown_size(self) -> int:
+        """The size that scripts see, bytes."""
+        return self.capacity - self.spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +199,7 @@ class Buffer(Type):
         return 4
 
     def __str__(self) -> str:
-        return f"buffer[{self.capacity}]"
+        return f"buffer[{self.size}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +410,11 @@ def _join_int(a: Int, b: Int) -> Int:
     return Int(min(8, max(a.bytes, b.bytes) * 2), True)
 
 
+def _nameless(t: Type) -> Type:
+    """Return the type of an item of a tuple that is widened: numbers lose their names."""
+    return Int(t.bytes, t.signed) if isinstance(t, Enum) else t
+
+
 def join(a: Type, b: Type) -> Type | None:
     """Return the type that holds values of both, or None if they don't fit together.
 
@@ -417,21 +431,23 @@ def join(a: Type, b: Type) -> Type | None:
             return _join_int(Int(a.bytes, a.signed), b)
         case Int(), Enum():
             return _join_int(a, Int(b.bytes, b.signed))
+        case Enum(), Enum() if a.name == b.name:
+            return a if a.bytes >= b.bytes else b
         case Enum(), Enum():
             return _join_int(Int(a.bytes, a.signed), Int(b.bytes, b.signed))
         case Str(), Str():
-            return Str(max(a.capacity, b.capacity))
+            return a if a.capacity >= b.capacity else b
         case Buffer(), Buffer():
             return Buffer(max(a.capacity, b.capacity))
         case Ptr(), Ptr():
             space = a.space if a.space is not Space.NONE else b.space
             return replace(a if not isinstance(a.target, Void) else b, space=space)
         case Tuple(), Tuple() if len(a.items) == len(b.items):
-            items = [join(x, y) for x, y in zip(a.items, b.items, strict=True)]
+            items = [join(_nameless(x), _nameless(y)) for x, y in zip(a.items, b.items, strict=True)]
             return None if None in items else Tuple(tuple(i for i in items if i))
         case Record(), Record() if set(a.names) == set(b.names):
             other = dict(zip(b.names, b.items, strict=True))
-            items = [join(x, other[n]) for n, x in zip(a.names, a.items, strict=True)]
+            items = [join(_nameless(x), _nameless(other[n])) for n, x in zip(a.names, a.items, strict=True)]
             return None if None in items else Record(tuple(i for i in items if i), a.names)
     return None
 

@@ -1,7 +1,8 @@
 """Random integer expressions of all widths and signs, compared with a model of the rules in Python.
 
-The rules are bpftrace's: arithmetic has 64 bits; it is signed if an operand is (shifts: if the left one is, minus:
-always); a cast wraps.  Operands are variables whose values the compiler does not know.
+The rules are bpftrace's: arithmetic has 64 bits; it is signed if an operand is (minus: always); ``>>`` moves zeros
+in; ``~`` of an unsigned number is as wide as that; a cast wraps.  Operands are variables whose values the compiler does
+not know.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def operate(op: str, a: Number, b: Number) -> Number | None:
     if op in ("<<", ">>"):
         if not 0 <= b.value < 64:
             return None
-        return wrap(a.value << b.value if op == "<<" else a.value >> b.value, 64, a.signed)
+        return wrap(a.value << b.value if op == "<<" else wrap(a.value, 64, False).value >> b.value, 64, signed)
     if op in ("/", "%"):
         if a.signed != b.signed or b.value == 0 or (a.value == -(1 << 63) and b.value == -1):
             return None
@@ -60,6 +61,11 @@ def operate(op: str, a: Number, b: Number) -> Number | None:
         "^": a.value ^ b.value,
     }[op]
     return wrap(value, 64, signed)
+
+
+def complement(a: Number) -> Number:
+    """Return ``~a``."""
+    return wrap(wrap(~a.value, a.bits, False).value if not a.signed else ~a.value, 64, a.signed)
 
 
 class Expressions:
@@ -87,7 +93,7 @@ class Expressions:
             result = wrap(number.value, bits, signed)
             return f"(({result.type})({text}))", result
         if kind < 0.4:
-            return f"(~({text}))", wrap(~number.value, 64, number.signed)
+            return f"(~({text}))", complement(number)
         other_text, other = self.make(depth - 1)
         op = self.random.choice(("+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"))
         result = operate(op, number, other)
@@ -138,5 +144,7 @@ def test_the_model_itself() -> None:
     assert operate("/", a, b) == Number(-3, 64, True)
     assert operate("%", a, b) == Number(-1, 64, True)
     assert wrap(200, 8, True).value == -56
+    assert operate(">>", a, b) == Number((1 << 62) - 2, 64, True)
+    assert complement(wrap(3, 8, False)) == Number(252, 64, False)
     assert operate("-", wrap(1, 8, False), wrap(2, 8, False)) == Number(-1, 64, True)
     assert operate("+", wrap(-1, 64, True), wrap(1, 64, False)) == Number(0, 64, True)
