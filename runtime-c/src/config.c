@@ -29,6 +29,7 @@ static const struct config_row {
 	{ "print_maps_on_exit", TRUTH, offsetof(struct config, print_maps_on_exit) },
 	{ "cpp_demangle", TRUTH, offsetof(struct config, cpp_demangle) },
 	{ "lazy_symbolication", TRUTH, offsetof(struct config, lazy_symbolication) },
+	{ "show_debug_info", TRUTH, offsetof(struct config, show_debug_info) },
 	{ "str_trunc_trailer", TEXT, offsetof(struct config, str_trunc_trailer) },
 	{ "cache_user_symbols", TEXT, offsetof(struct config, cache_user_symbols) },
 	{ "max_strlen", BUILD_TIME, 0 },
@@ -123,7 +124,7 @@ int config_load(struct env *env)
 	env->cfg = (struct config){
 		.max_map_keys = 4096, .max_probes = 1024, .max_bpf_progs = 1024, .max_cat_bytes = 10240,
 		.log_size = 1000000, .missing_probes = MISSING_ERROR, .print_maps_on_exit = true,
-		.cpp_demangle = true, .str_trunc_trailer = "..", .cache_user_symbols = "",
+		.cpp_demangle = true, .show_debug_info = true, .str_trunc_trailer = "..", .cache_user_symbols = "",
 	};
 	ret = script_rows_apply(env);
 	return ret ? ret : environment_apply(env);

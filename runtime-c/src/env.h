@@ -33,6 +33,7 @@ struct config {
 	bool print_maps_on_exit;        /* true */
 	bool cpp_demangle;              /* true */
 	bool lazy_symbolication;        /* false */
+	bool show_debug_info;           /* true */
 	const char *str_trunc_trailer;  /* ".." */
 	const char *cache_user_symbols; /* "PER_PID" and so on; "" default */
 };

@@ -53,8 +53,25 @@ void symbol_text(struct output *o, struct textbuf *b, const char *name)
 	text_str(b, o->env->cfg.cpp_demangle && cxx_name(name, plain, sizeof(plain)) ? plain : name);
 }
 
+/* "@directory/file:line" */
+static void line_text(struct textbuf *b, const struct source *line)
+{
+	const char *parts[] = {line->base, line->dir, line->file};
+	unsigned first = *line->file == '/' ? 2 : *line->dir == '/' ? 1 : 0;
+
+	text_char(b, '@');
+	for (unsigned i = first; i < 3; i++) {
+		text_str(b, parts[i]);
+		if (i < 2 && *parts[i])
+			text_char(b, '/');
+	}
+	text_char(b, ':');
+	text_u64(b, line->line);
+}
+
 void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid, bool offset, bool module)
 {
+	struct source line;
 	struct usym sym;
 
 	if (!o->usyms)
@@ -68,6 +85,8 @@ void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid,
 			text_char(b, '+');
 			text_u64(b, sym.offset);
 		}
+		if (offset && !module && usyms_line(o->usyms, &sym, &line))
+			line_text(b, &line);
 	} else {
 		text_address(b, addr);
 	}

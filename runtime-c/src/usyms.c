@@ -25,6 +25,7 @@
 #define LISTED_MAX (256 << 20)
 /* Processes whose mappings are kept; the one that was not asked for the longest time makes room. */
 #define MAX_PROCESSES 256
+#define KNOWN_LINES 1024
 /* Mappings kept of one process, the newest. */
 #define MAX_REGIONS 4096
 
@@ -40,6 +41,18 @@ struct file {
 	uint32_t major, minor;
 	char *path;
 	struct textbuf functions, names;
+	struct elf_file elf;            /* stays mapped if it has source lines */
+	struct line_sections sections;
+	struct textbuf lines;           /* index of lines.c */
+	bool indexed;
+};
+
+/* Answers of lines.c, by a hash of the place. */
+struct known_line {
+	const struct file *file;
+	uint64_t place;
+	struct source line;
+	bool found;
 };
 
 struct region {
@@ -61,6 +74,7 @@ struct usyms {
 	uint32_t process_count;
 	struct file *files;
 	const struct env *env;
+	struct known_line known[KNOWN_LINES];
 	bool checked;                   /* the first process was compared with /proc since usyms_recheck() */
 	bool reread, gone;              /* and its mappings read: there are none any more */
 };
@@ -182,18 +196,30 @@ static int map_file(struct elf_file *elf, uint32_t pid, const struct mapping *m,
 	return elf_map(elf, file);
 }
 
-static void read_functions(struct file *f, uint32_t pid, const struct mapping *m)
+static struct cursor section(const struct elf_file *elf, const char *name)
 {
-	struct elf_file elf;
-	void *arg[2] = {f, &elf};
+	struct elf_section s;
+
+	if (!elf_section_find(elf, name, &s) || s.type == SHT_NOBITS)
+		return (struct cursor){0};
+	return (struct cursor){elf->data + s.offset, elf->data + s.offset + s.size};
+}
+
+static void read_functions(struct usyms *u, struct file *f, uint32_t pid, const struct mapping *m)
+{
+	void *arg[2] = {f, &f->elf};
 	bool vdso = f->path[0] == '[';
 
-	if (vdso ? read_vdso(&elf, pid, m) : map_file(&elf, pid, m, f->path))
+	if (vdso ? read_vdso(&f->elf, pid, m) : map_file(&f->elf, pid, m, f->path))
 		return;
-	elf_symbols(&elf, add_function, arg);
-	if (!vdso)
-		elf_unmap(&elf);
+	elf_symbols(&f->elf, add_function, arg);
 	sort_functions(f);
+	if (vdso)
+		return;
+	if (u->env->cfg.show_debug_info)
+		f->sections.line = section(&f->elf, ".debug_line");
+	if (!f->sections.line.p)
+		elf_unmap(&f->elf);
 }
 
 static struct file *find_file(struct usyms *u, uint32_t pid, const struct mapping *m)
@@ -212,7 +238,7 @@ static struct file *find_file(struct usyms *u, uint32_t pid, const struct mappin
 	memcpy(f->path, m->path, m->path_len);
 	f->next = u->files;
 	u->files = f;
-	read_functions(f, pid, m);
+	read_functions(u, f, pid, m);
 	return f;
 }
 
@@ -464,6 +490,34 @@ struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr)
 		sym.module = f->path;
 		sym.name = f->names.data + fn->name;
 		sym.offset = offset - fn->offset;
+		sym.file = r ? r->file : NULL;
+		sym.place = offset;
 	}
 	return sym;
+}
+
+static bool find_line(struct file *f, uint64_t place, struct source *line)
+{
+	if (!f->indexed) {
+		f->indexed = true;
+		f->sections.line_str = section(&f->elf, ".debug_line_str");
+		f->sections.str = section(&f->elf, ".debug_str");
+		lines_index(&f->sections, &f->lines);
+	}
+	return elf_offset_to_address(&f->elf, place, &place) && lines_find(&f->sections, &f->lines, place, line);
+}
+
+bool usyms_line(struct usyms *u, const struct usym *sym, struct source *line)
+{
+	struct known_line *known = &u->known[(sym->place ^ sym->place >> 10) % KNOWN_LINES];
+
+	if (!sym->file || !sym->file->sections.line.p)
+		return false;
+	if (known->file != sym->file || known->place != sym->place) {
+		known->file = sym->file;
+		known->place = sym->place;
+		known->found = find_line(sym->file, sym->place, &known->line);
+	}
+	*line = known->line;
+	return known->found;
 }

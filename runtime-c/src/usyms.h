@@ -6,18 +6,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lines.h"
+
 struct env;
+struct file;
 struct usyms;
 
 struct usym {
 	const char *name;               /* NULL: the address is not inside a known function */
 	uint64_t offset;
 	const char *module;             /* path of the mapped file; NULL: not in a file */
+	struct file *file;              /* for usyms_line() */
+	uint64_t place;
 };
 
 struct usyms *usyms_open(const struct env *env);
 /* Find an address of a process.  The texts stay valid for the run. */
 struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr);
+
+/* The source line of what usyms_find() gave; false: there is no debug information of it.  The texts stay valid. */
+bool usyms_line(struct usyms *u, const struct usym *sym, struct source *line);
 
 /* A new stack begins: look whether its process still runs the same program. */
 void usyms_recheck(struct usyms *u);

@@ -34,7 +34,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("cxx")
     (folder / "p.cpp").write_text(SOURCE)
-    flags = ["-static", "-O1", "-fno-omit-frame-pointer", "-fno-sanitize=all", "-nostdlib++"]
+    flags = ["-static", "-O1", "-g0", "-fno-omit-frame-pointer", "-fno-sanitize=all", "-nostdlib++"]
     argv = [*zig_command(), "c++", "-target", f"{os.uname().machine}-linux-musl", *flags]
     subprocess.run([*argv, str(folder / "p.cpp"), "-o", str(folder / "p")], check=True)
     return folder / "p"

@@ -16,13 +16,14 @@ from btaot_tool.stub import zig_command
 
 HERE = Path(__file__).parent
 ARCH = os.uname().machine
-FRAMES = ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize=all"]
+FRAMES = ["-O1", "-fno-omit-frame-pointer", "-fno-sanitize=all"]
 #: At its entry a function has no frame yet: older kernels then miss its caller.
 CALLS = r"\n +leaf\+0\n(?: +middle\+\d+\n)? +outer\+\d+\n +main\+\d+\n"
 
 
 def compiled(path: Path, *flags: str) -> Path:
-    subprocess.run([*zig_command(), "cc", *FRAMES, *flags, str(HERE / "stacks.c"), "-o", str(path)], check=True)
+    debug = [] if "-g" in flags else ["-g0"]
+    subprocess.run([*zig_command(), "cc", *FRAMES, *debug, *flags, str(HERE / "stacks.c"), "-o", str(path)], check=True)
     return path
 
 
@@ -158,3 +159,23 @@ def test_a_symbol_that_a_program_lacks(build: Builder, moved: Path) -> None:
     outcome = run([build(f'uprobe:{moved}:leaf {{ print(uaddr("nowhere")); }}')])
     assert outcome.status == 1
     assert f"Could not resolve symbol: {moved}:nowhere\n" in outcome.stderr
+
+
+def test_source_lines(build: Builder, tmp_path: Path) -> None:
+    """Those of the addresses themselves, as bpftrace shows them: after a call it is where the caller goes on."""
+    program = compiled(tmp_path / "btaot-lines", "-target", f"{ARCH}-linux-musl", "-static", "-g")
+    text = (HERE / "stacks.c").read_text().splitlines()
+    start = text.index("TRACED int leaf(int n)") + 1
+    outer = text.index("TRACED int outer(int n)") + 1
+    where = r"\S*tests/run/stacks\.c"
+    lines = (
+        rf"\n +leaf\+0@{where}:(?:{start + 1}|{start + 2})\n(?:.*\n)? +outer\+\d+@{where}:(?:{outer + 4}|{outer + 5})\n"
+    )
+    point = f"uprobe:{program}:leaf"
+    shown = run([build(f"{point} {{ print(ustack); print(usym(reg(\"ip\"))); print(ustack(perf, 1)); exit(); }}"),
+                 "-c", f"{program} outer nap=50"]).stdout  # fmt: skip
+    assert re.search(lines, shown), shown
+    assert re.search(rf"\nleaf\n\n\t[0-9a-f]+ leaf\+0 \({program}\)\n", shown), shown
+    bare = run([build(f"config = {{ show_debug_info = 0 }} {point} {{ print(ustack(1)); exit(); }}"),
+                "-c", f"{program} outer nap=50"]).stdout  # fmt: skip
+    assert bare.startswith("\n        leaf+0\n\n")

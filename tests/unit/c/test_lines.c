@@ -1,0 +1,65 @@
+/* Lines of a file: test_lines FILE prints "base|dir|file:line" for each address on standard input; test_lines FILE SEED
+ * reads damaged copies of its sections instead. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "elf_file.h"
+#include "lines.h"
+
+static struct cursor section(const struct elf_file *elf, const char *name)
+{
+	struct elf_section s;
+
+	if (!elf_section_find(elf, name, &s))
+		return (struct cursor){0};
+	return (struct cursor){elf->data + s.offset, elf->data + s.offset + s.size};
+}
+
+static void damage(struct cursor *c)
+{
+	size_t size = (size_t)(c->end - c->p);
+	uint8_t *copy = malloc(size + 1);
+
+	if (size)
+		memcpy(copy, c->p, size);
+	for (int i = rand() % 8; size && i >= 0; i--)
+		copy[(size_t)rand() % size] = (uint8_t)rand();
+	if (size && rand() % 4 == 0)
+		size = (size_t)rand() % size;
+	copy = realloc(copy, size + !size);
+	c->p = copy;
+	c->end = copy + size;
+}
+
+int main(int argc, char **argv)
+{
+	struct line_sections s;
+	struct textbuf index = {0};
+	struct source line;
+	struct elf_file elf;
+	unsigned long long address;
+
+	if (argc < 2 || elf_map(&elf, argv[1]))
+		return 2;
+	s.line = section(&elf, ".debug_line");
+	s.line_str = section(&elf, ".debug_line_str");
+	s.str = section(&elf, ".debug_str");
+	if (argc > 2) {
+		srand((unsigned)atoi(argv[2]));
+		damage(&s.line);
+		damage(&s.line_str);
+	}
+	lines_index(&s, &index);
+	while (scanf("%llx", &address) == 1) {
+		bool found = lines_find(&s, &index, address, &line);
+
+		if (argc > 2)
+			continue;
+		if (found)
+			printf("%s|%s|%s:%u\n", line.base, line.dir, line.file, line.line);
+		else
+			puts("?");
+	}
+	return 0;
+}
