@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .diagnostics import Diagnostics
+from .syntax.literals import LiteralError, integer_value
 from .syntax.tree import ConfigVar
 
 
@@ -46,10 +47,35 @@ VARIABLES: dict[str, Variable] = {
         Variable("stack_mode", str, "bpftrace", ("bpftrace", "perf", "raw", "build_id"), build=True),
         Variable("str_trunc_trailer", str, ".."),
         Variable("unstable_tseries", str, "warn", _UNSTABLE, build=True),
-        Variable("unstable_import_statement", str, "enable", _UNSTABLE, build=True),
-        Variable("unstable_typeinfo", str, "enable", _UNSTABLE, build=True),
+        Variable("unstable_import_statement", str, "error", _UNSTABLE, build=True),
+        Variable("unstable_typeinfo", str, "error", _UNSTABLE, build=True),
         Variable("unstable_dw_ustack", str, "warn", _UNSTABLE, build=True),
     )
+}
+
+
+RENAMED = {
+    "strlen": "max_strlen",
+    "no_cpp_demangle": "cpp_demangle",
+    "cat_bytes_max": "max_cat_bytes",
+    "map_keys_max": "max_map_keys",
+}
+# Accepted, and of no effect.
+_DEPRECATED = frozenset(
+    {
+        "symbol_source", "max_type_res_iterations", "unstable_addr", "unstable_import", "unstable_macro",
+        "unstable_map_decl",
+    }
+)  # fmt: skip
+_IGNORED = frozenset({"use_blazesym"})  # about libraries of bpftrace's own
+_ENVIRONMENT = frozenset({"btf", "kernel_build", "kernel_source", "vmlinux"})
+_LICENSE_PAGE = "https://docs.kernel.org/bpf/bpf_licensing.html#using-bpf-programs-in-the-linux-kernel"
+# What to say of a value, by the variable or the start of its name.
+_VALUES = {
+    "cache_user_symbols": "Invalid value for cache_user_symbols: valid values are PER_PID, PER_PROGRAM, and NONE.",
+    "missing_probes": "Invalid value for missing_probes: valid values are ignore, warn, and error.",
+    "stack_mode": "Invalid value for stack_mode: valid values are bpftrace, raw, perf, and build_id.",
+    "unstable": "Invalid value for unstable config: valid values are enable, warn, and error.",
 }
 
 
@@ -111,29 +137,58 @@ def _read_rows(rows: list[ConfigVar], diags: Diagnostics) -> Config:
     config = Config()
     for row in rows:
         name = canonical_name(row.name)
+        if row.name in _DEPRECATED:
+            diags.warning(row.span, f"{row.name} is deprecated and has no effect", code="config-name")
+            continue
+        if name in RENAMED:
+            name = RENAMED[name]
+            diags.warning(row.span, f"{row.name} has been renamed, please use {name}", code="config-name")
         variable = VARIABLES.get(name)
         if variable is None:
-            diags.error(row.span, f"{row.name}: not a known configuration option", code="config-name")
+            _unknown(row, name, diags)
             continue
         value = _convert(variable, row.value)
         if value is None:
-            want = " or ".join(variable.choices) or {int: "a number", bool: "a bool", str: "a word"}[variable.type]
-            text = f"Invalid value for {name}: {row.value}"
-            if name == "license":
-                text = f"Invalid value for license. Found: {row.value}. Valid values: {', '.join(reversed(LICENSES))}."
-            diags.error(row.span, text, f"expected {want}", code="config-value")
+            diags.error(row.span, _bad_value(variable, row), code="config-value")
             continue
         config.values[name] = value
     return config
 
 
+def _unknown(row: ConfigVar, name: str, diags: Diagnostics) -> None:
+    if name in _IGNORED:
+        return
+    what = "can only be set as an environment variable" if name in _ENVIRONMENT else "not a known configuration option"
+    diags.error(row.span, f"{row.name}: {what}", code="config-name")
+
+
+def _bad_value(variable: Variable, row: ConfigVar) -> str:
+    if variable.name == "license":
+        valid = ", ".join(reversed(LICENSES))
+        return (
+            f"Invalid value for license. Found: {row.value}. Valid values: {valid}. Read more about BPF programs and"
+            f" licensing: {_LICENSE_PAGE}"
+        )
+    if variable.type is int:
+        return f"{row.name}: expecting a number, got {row.value}"
+    if variable.type is bool:
+        return f"{row.name}: Invalid bool value: valid values are true, false, 1 or 0."
+    return f"{row.name}: {_VALUES[variable.name.partition('_')[0] if 'unstable' in variable.name else variable.name]}"
+
+
 def _convert(variable: Variable, value: int | bool | str) -> int | bool | str | None:
     if variable.type is bool:
-        words = {"true": True, "false": False, "1": True, "0": False}
-        return words.get(str(value).lower())
+        if isinstance(value, int):
+            return bool(value)
+        return {"true": True, "false": False, "1": True, "0": False}.get(value.lower())
     if variable.type is int:
-        text = str(value)
-        return None if isinstance(value, bool) or not text.lstrip("-").isdigit() or int(text) < 0 else int(text)
+        if isinstance(value, int):
+            return int(value)
+        try:
+            return integer_value(value)[0]
+        except LiteralError:
+            return None
     if variable.choices:
-        return next((c for c in variable.choices if c.lower() == str(value).lower()), None)
+        same = str.lower if variable.name not in ("stack_mode", "license") else str
+        return next((c for c in variable.choices if same(c) == same(str(value))), None)
     return str(value)

@@ -73,16 +73,16 @@ class Diagnostic:
     notes: tuple[tuple[Span, str], ...] = ()  # other places that have to do with it
 
     def render(self) -> str:
-        """Return the message with its source line and a row of carets; then notes and the macro calls around it."""
+        """Return the message with its source line and a row of marks; then notes, hint and macro calls."""
         text = self._place(self.span, self.message) if self.span else f"{self.severity.value}: {self.message}"
         for span, message in self.notes:
             text += "\n" + self._place(span, message)
+        if self.hint:
+            text += f"\nHINT: {self.hint}"
         call = self.span.parent if self.span else None
         while call is not None:
             text += "\n" + self._place(call, "expanded from")
             call = call.parent
-        if self.hint:
-            text += f"\nHINT: {self.hint}"
         return text
 
     def _place(self, span: Span, message: str) -> str:
@@ -90,11 +90,13 @@ class Diagnostic:
 
 
 def quote(span: Span) -> str:
-    """Return the line of a place with its part marked."""
+    """Return the line of a place with its part marked, tabs as four spaces; all lines of a longer place as they are."""
+    if span.end_line != span.line:
+        return "\n".join(span.source.line(n) for n in range(span.line, span.end_line + 1))
     line = span.source.line(span.line)
-    end = span.end_column if span.end_line == span.line else len(line) + 1
-    pad = "".join("\t" if c == "\t" else " " for c in line[: span.column - 1])
-    return f"{line}\n{pad}{'~' * max(1, end - span.column)}"
+    marks = ("~" if n + 1 >= span.column else " " for n in range(min(len(line), span.end_column - 1)))
+    marked = "".join(mark * (4 if line[n] == "\t" else 1) for n, mark in enumerate(marks))
+    return line.replace("\t", "    ") + "\n" + marked
 
 
 class CompileError(Exception):
@@ -122,9 +124,16 @@ class Diagnostics:
         """Note an error; compilation goes on to the end of the stage to find more of them."""
         self._add(Diagnostic(Severity.ERROR, message, span, hint, code, notes))
 
-    def warning(self, span: Span | None, message: str, hint: str = "", code: str = "") -> None:
+    def warning(
+        self,
+        span: Span | None,
+        message: str,
+        hint: str = "",
+        code: str = "",
+        notes: tuple[tuple[Span, str], ...] = (),
+    ) -> None:
         """Note a warning."""
-        self._add(Diagnostic(Severity.WARNING, message, span, hint, code))
+        self._add(Diagnostic(Severity.WARNING, message, span, hint, code, notes))
 
     def fatal(self, span: Span | None, message: str, hint: str = "", code: str = "") -> CompileError:
         """Note an error and return the exception that ends the compilation: ``raise diags.fatal(...)``."""

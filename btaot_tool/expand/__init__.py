@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..config import read_config
 from ..diagnostics import Diagnostics, Source
 from ..kernel.types import Kernel
 from ..options import Options
@@ -33,7 +34,10 @@ def expand(source: Source, program: tree.Program, kernel: Kernel, options: Optio
     from .imports import resolve_imports
     from .macros import expand_macros
     from .native import compile_sources
+    from .notices import give_notices
 
+    give_notices(program, read_config(program.config, Diagnostics(), options.config), diags)
+    diags.check()
     imports = resolve_imports(source, program, options.include_dirs, diags)
     check_jumps(imports.program.macros, imports.program.probes, diags)
     c_side = read_definitions(imports, kernel, options)

@@ -36,6 +36,8 @@ class Rewriter:
     def _value(self, old: Any) -> Any:
         if isinstance(old, tree.Node):
             return self.rewrite(old)
+        if isinstance(old, Span):
+            return self.place(old)
         if isinstance(old, list) and old:
             new = [self._value(item) for item in old]
             return old if all(a is b for a, b in zip(old, new, strict=True)) else new

@@ -10,11 +10,12 @@ import re
 from functools import cache
 from pathlib import Path
 
-from ..diagnostics import Diagnostics, Source
+from ..diagnostics import Diagnostics, Source, Span
 from ..syntax import tree
 from ..syntax.parse import parse
 
 FOLDER = Path(__file__).parent.parent / "stdlib"
+_PREFIX = "stdlib/"
 
 _MACRO = re.compile(r"^macro[ ]+(\w+).*?^\}", re.M | re.S)
 
@@ -27,7 +28,7 @@ def _texts() -> dict[str, list[tuple[str, int, str]]]:
         text = path.read_text(encoding="utf-8")
         for match in _MACRO.finditer(text):
             line = text.count("\n", 0, match.start())
-            found.setdefault(match[1], []).append((f"stdlib/{path.name}", line, match[0]))
+            found.setdefault(match[1], []).append((f"{_PREFIX}{path.name}", line, match[0]))
     return found
 
 
@@ -48,3 +49,8 @@ def names() -> list[str]:
 def in_library(macro: tree.Macro) -> bool:
     """Tell whether a macro is one of the library's."""
     return any(known is macro for known in macros(macro.name))
+
+
+def is_library(span: Span) -> bool:
+    """Tell whether a place is in the library itself: no advice is given there."""
+    return span.source.name.startswith(_PREFIX)

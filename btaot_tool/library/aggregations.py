@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.llvm import I64, const
 from ..codegen.values import Nothing, Value
 from ..payload.layout import TypeKind
-from ..sema.types import Agg, Type, Unknown, integer_sign
+from ..sema.types import Agg, Type, Unknown, integer_sign, type_word
 from ..syntax import tree
 from .base import Arg, Entry
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..sema.checker import ExpressionChecker as Checker
 
 MAX_LHIST = 1000
+_LHIST = ("min value (must be non-negative literal)", "max value (must be non-negative literal)", "step value")
 
 
 def number_sign(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool | None:
@@ -28,7 +29,7 @@ def number_sign(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool
     if isinstance(found, Unknown):
         return None
     if not (found.is_integer or (isinstance(found, Agg) and found.castable)):
-        c.error(node, f"{name}() only supports integer arguments ({found} provided)")
+        c.error(node, f"{name}() only supports int arguments ({type_word(found)} provided)")
         return None
     return integer_sign(found)
 
@@ -104,7 +105,7 @@ def _check_hist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     signed = number_sign(c, "hist", node, args)
     bits = 0
     if len(args) == 2:
-        value = c.literal_int(args[1], "the bits argument of hist()")
+        value = c.literal_int(node, args[1], "hist")
         if value is None:
             return Unknown()
         if not 0 <= value <= 5:
@@ -164,10 +165,13 @@ def _emit_hist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def _check_lhist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     signed = number_sign(c, "lhist", node, args)
     low, high, step = (
-        c.literal_int(a, f"lhist(): the {n} argument") for a, n in zip(args[1:], ("min", "max", "step"), strict=True)
+        c.literal_int(node, a, "lhist", f"lhist: invalid {n}") for a, n in zip(args[1:], _LHIST, strict=True)
     )
     if low is None or high is None or step is None or signed is None:
         return Unknown()
+    for value, what in ((low, _LHIST[0]), (high, _LHIST[1])):
+        if value < 0:
+            return c.error(node, f"lhist: invalid {what}")
     if step <= 0:
         return c.error(node, f"lhist() step must be >= 1 ({step} provided)")
     if low > high:

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, const
 from ..codegen.values import Memory, Scalar, Value
-from ..payload.layout import Feature, SymbolKind, UsdtPart
+from ..payload.layout import Feature, ProbeKind, SymbolKind, UsdtPart
 from ..probes.base import ArgField
-from ..sema.types import PROBE_NAME, UINT64, Ptr, Record, Space, Type, Void
+from ..sema.types import PROBE_NAME, UINT64, Ptr, Record, Space, Type, Unknown, Void
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
-    from ..probes.base import ArgField
+    from ..probes.base import ArgField, AttachSpec
     from ..sema.checker import ExpressionChecker as Checker
 
 MAX_ARG = 11
+_ONLY_RETURNS = "The retval builtin can only be used with 'kretprobe' and 'uretprobe' and 'fentry' probes"
 
 
 def _name(node: tree.Expr) -> str:
@@ -28,8 +29,19 @@ def _name(node: tree.Expr) -> str:
     return node.name
 
 
+def _in_callback(c: Checker, node: tree.Expr) -> bool:
+    """Refuse what reads the context inside of a for loop, as upstream does, whose loops do not hand it on."""
+    if not c.callbacks:
+        return False
+    name = _name(node)
+    c.error(node, f"'{'__builtin_retval' if name == 'retval' else name}' builtin is not allowed in a for-loop")
+    return True
+
+
 def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     name = _name(node)
+    if _in_callback(c, node):
+        return Unknown()
     probe = c.template.probe
     number = int(re.sub(r"\D", "", name))
     if name.startswith("sarg") and not probe.reg_args:
@@ -37,7 +49,7 @@ def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if not (probe.reg_args or probe.positional or probe.usdt_args) or probe.has_retval:
         return c.error(
             node,
-            f"The {name} builtin can only be used with 'kprobes', 'uprobes', 'usdt' and 'rawtracepoint' probes",
+            f"The {name} builtin can only be used with 'kprobes', 'uprobes' and 'usdt' probes",
             "use args.NAME here" if c.template.args.args else "",
         )
     if number > MAX_ARG and not name.startswith("sarg"):
@@ -94,11 +106,14 @@ def usdt_argument(g: Gen, number: int) -> Any:
 
 
 def _check_retval(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    if _in_callback(c, node):
+        return Unknown()
     args_of = c.template.args.args or {}
     if c.template.probe.has_retval and "retval" in args_of:
         return args_of["retval"].type
     if not c.template.probe.has_retval:
-        return c.error(node, "The retval builtin can only be used with 'kretprobe', 'uretprobe' and 'fexit' probes")
+        extra = " (try to use args.ret instead)" if c.template.probe.kind is ProbeKind.TRACEPOINT else ""
+        return c.error(node, _ONLY_RETURNS + extra)
     return UINT64
 
 
@@ -111,8 +126,8 @@ def _emit_retval(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 def _check_reg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if not c.template.probe.reg_args:
-        return c.error(node, "reg() can only be used with kprobes and uprobes")
-    c.literal_str(args[0], "reg() register name")
+        return c.error(node, f'reg can not be used with "{c.template.probe.name}" probes')
+    c.literal_str(node, args[0], "reg")
     return UINT64
 
 
@@ -122,7 +137,17 @@ def _emit_reg(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_ctx(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+    if _in_callback(c, node):
+        return Unknown()
+    kind = c.template.probe.kind
+    if kind is ProbeKind.TRACEPOINT:
+        return c.error(node, "Use args instead of ctx in tracepoint")
+    if kind in _NO_CONTEXT:
+        return c.error(node, f"The ctx builtin can not be used with '{c.template.probe.name}' probes")
     return Ptr(Void(), c.space)
+
+
+_NO_CONTEXT = frozenset({ProbeKind.FENTRY, ProbeKind.FEXIT, ProbeKind.RAW_TRACEPOINT, ProbeKind.BEGIN, ProbeKind.END})
 
 
 def _emit_ctx(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -156,12 +181,29 @@ def _emit_probetype(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     spec = c.template.args
+    if (refusal := no_args(spec)) is not None:
+        return c.error(node, refusal)
     if not spec.args:
         return c.error(node, f"The args builtin can't be used here: the arguments of {spec.text} are not known")
     fields = _fixed(spec.args)
     if not fields:
         return c.error(node, "args as a whole cannot be taken here: no argument has a fixed size", "use args.NAME")
     return Record(tuple(f.type for f in fields), tuple(f.name for f in fields))
+
+
+def no_args(spec: AttachSpec) -> str | None:
+    """Return why a probe has no ``args``, None if it may have them."""
+    if spec.probe.kind not in _WITH_ARGS:
+        what = "The args builtin can only be used with tracepoint, rawtracepoint, fentry/fexit, and uprobe probes"
+        return f"{what} ({spec.probe.type_name or spec.probe.name} used here)"
+    if spec.probe.kind in (ProbeKind.FENTRY, ProbeKind.FEXIT) and spec.target == "bpf":
+        return "The args builtin cannot be used for 'fentry/fexit:bpf' probes"
+    return None
+
+
+_WITH_ARGS = frozenset(
+    {ProbeKind.TRACEPOINT, ProbeKind.RAW_TRACEPOINT, ProbeKind.FENTRY, ProbeKind.FEXIT, ProbeKind.UPROBE}
+)
 
 
 def _fixed(fields: Mapping[str, ArgField]) -> list[ArgField]:

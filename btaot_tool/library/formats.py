@@ -76,13 +76,13 @@ def parse(fmt: str) -> tuple[list[str], list[Spec]]:
     return texts, specs
 
 
-def check(c: Checker, node: tree.Expr, fmt: str, types: list[Type]) -> None:
-    """Check the arguments of a format against its conversions."""
+def check(c: Checker, node: tree.Expr, fmt: str, types: list[Type]) -> bool:
+    """Check the arguments of a format against its conversions; returns whether their number is right."""
     _, specs = parse(fmt)
     if len(types) != len(specs):
         few = "not enough" if len(types) < len(specs) else "too many"
         c.error(node, f"{few} arguments for format string ({len(types)} supplied, {len(specs)} expected)")
-        return
+        return False
     for spec, typ in zip(specs, types, strict=True):
         if spec.word not in _CONVERSIONS:
             c.error(node, f"unsupported format specifier: {spec.word}")
@@ -94,6 +94,7 @@ def check(c: Checker, node: tree.Expr, fmt: str, types: list[Type]) -> None:
                 f"unsupported format specifier for type '{typ}': {spec.word}",
                 "%s prints every type" if spec.word != "s" else "",
             )
+    return True
 
 
 def _accepts(word: str, typ: Type) -> bool:

@@ -48,8 +48,11 @@ def _process(name: str, shift: int) -> Entry:
     """Return pid or tid: in the tracer's pid namespace, or with ``init`` in the initial one."""
 
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-        if args and not (isinstance(args[0], tree.Name) and args[0].name in _MODES):
-            return c.error(node, f"Invalid PID namespace mode: expects: {' or '.join(_MODES)}")
+        if args and not isinstance(args[0], tree.Name):
+            return c.error(node, f"{name}() only supports curr_ns and init as the argument")
+        if args and isinstance(args[0], tree.Name) and args[0].name not in _MODES:
+            expects = f"(expects: {' or '.join(_MODES)})"
+            return c.error(args[0], f"Invalid PID namespace mode: {args[0].name} {expects}")
         return UINT32
 
     def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

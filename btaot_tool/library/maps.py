@@ -10,7 +10,7 @@ from ..codegen.values import Nothing, Scalar, Value
 from ..payload.layout import ActionKind
 from ..sema.types import INT64, UINT32, Agg, Bool, Int, Stack, Type, Unknown, Void
 from ..syntax import tree
-from .base import Arg, Entry
+from .base import Arg, Entry, expression
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -22,7 +22,7 @@ def _whole(name: str, kind: ActionKind) -> Entry:
 
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if not isinstance(args[0], tree.MapRef):
-            return c.error(node, f"{name}() expects a map to be provided")
+            return c.error(expression(args[0]), f"{name}() expects a map argument")
         info = c.map_of(args[0])
         if c.final and not info.written:
             c.error(args[0], f"Undefined map: {info.name}")
@@ -40,11 +40,17 @@ def _map_and_key(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> Typ
     """Check ``f(@map, key)`` and the older ``f(@map[key])``."""
     first = args[0]
     if isinstance(first, tree.MapAccess) and len(args) == 1:
-        c.use_key(c.map_of(first.map), first, c.expr(first.key))
+        c.use_key(c.map_of(first.map), first, c.expr(first.key), first.key)
         return Bool()
     if not isinstance(first, tree.MapRef):
         return c.error(node, f"{name}() expects a map for the first argument")
-    c.use_key(c.map_of(first), first, c.arg(args[1]) if len(args) == 2 else None)
+    if len(args) == 2 and c.map_of(first).keyed is False:
+        what = f"call to {name}() with two arguments expects a map with explicit keys (non-scalar map)"
+        return c.error(node, what)
+    if len(args) == 2:
+        c.use_key(c.map_of(first), first, c.arg(args[1]), expression(args[1]))
+    else:
+        c.use_key(c.map_of(first), first, None)
     return Bool()
 
 
@@ -96,9 +102,11 @@ def _check_len(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if c.final and not info.written:
             return c.error(first, f"Undefined map: {info.name}")
         return INT64
+    if isinstance(first, tree.MapAccess) and not isinstance(c.expr(first), Stack):
+        return c.error(first, "len() expects a map argument")
     found = c.arg(first)
     if not isinstance(found, (Stack, Unknown)):
-        return c.error(node, "call to len() expects a map, ustack, or kstack")
+        return c.error(node, "len() expects a map or stack to be provided")
     return INT64
 
 
@@ -120,7 +128,7 @@ def _check_find(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         return c.error(node, "call to find() expects a map with explicit keys (non-scalar map)")
     if not isinstance(place, tree.Variable):
         return c.error(node, "find() expects a scratch variable for the third argument")
-    c.use_key(info, target, c.arg(key))
+    c.use_key(info, target, c.arg(key), expression(key))
     if c.final and not info.written:
         return c.error(target, f"Undefined map: {info.name}")
     c.assign_variable(place, place, Int(8, info.value.signed) if isinstance(info.value, Agg) else info.value)

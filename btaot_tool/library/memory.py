@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..codegen.values import Scalar, Value
-from ..sema.types import Ptr, Space, Type, Unknown, Void
+from ..sema.types import Ptr, Space, Type, Unknown, Void, type_word
 from ..syntax import tree
 from .base import Arg, Entry
 
@@ -24,7 +24,7 @@ def _space(name: str, space: Space) -> Entry:
             return replace(found, space=space)
         if found.is_integer:
             return Ptr(Void(), space)
-        return c.error(node, f"{name}() only supports integer or pointer arguments ({found} provided)")
+        return c.error(node, f"{name}() only supports integer or pointer arguments ({type_word(found)} provided)")
 
     def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
         assert isinstance(args[0], tree.Expr)

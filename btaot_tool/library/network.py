@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I16, I32, I64, const
 from ..codegen.values import Memory, Place, Scalar, Value
-from ..sema.types import INET, MAC, Array, Int, Str, Type, Unknown
+from ..sema.types import INET, MAC, Array, Int, Ptr, Str, Type, Unknown, type_word
 from ..syntax import tree
 from .base import Arg, Entry
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..sema.checker import ExpressionChecker as Checker
 
 AF_INET, AF_INET6 = 2, 10
+MAC_BYTES = 6
 INTS = {2: I16, 4: I32, 8: I64}
 
 
@@ -22,12 +23,12 @@ def _check_ntop(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if len(args) == 2:
         family = c.arg(args[0])
         if not (family.is_integer or isinstance(family, Unknown)):
-            return c.error(node, f"ntop() only supports integer arguments ({family} provided)")
+            return c.error(node, f"ntop() only supports int arguments ({type_word(family)} provided)")
     found = c.arg(args[-1])
     if isinstance(found, (Array, Str)) and found.size not in (4, 16):
-        return c.error(node, f"ntop() argument must be 4 or 16 bytes in size ({found.size} provided)")
+        return c.error(node, "ntop() argument must be 4 or 16 bytes in size")
     if not (found.is_integer or isinstance(found, (Array, Str, Unknown))):
-        return c.error(node, f"ntop() expects an integer or array argument, got {found}")
+        return c.error(node, f"ntop() expects an integer or array argument, got {type_word(found)}")
     return INET
 
 
@@ -60,9 +61,13 @@ def _raw(g: Gen, value: Value, dst: Any, size: int) -> None:
 
 def _check_macaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
-    if isinstance(found, Unknown) or (isinstance(found, (Array, Str)) and found.size == 6):
-        return MAC
-    return c.error(node, f"macaddr() argument must be 6 bytes in size ({found.size} provided)")
+    if isinstance(args[0], tree.StringLiteral):
+        return c.error(node, "macaddr() does not support literal string arguments")
+    if not (isinstance(found, (Array, Str, Ptr, Unknown)) or found.is_integer):
+        return c.error(node, f"macaddr() only supports array or pointer arguments ({type_word(found)} provided)")
+    if isinstance(found, (Array, Str)) and found.size < MAC_BYTES:
+        return c.error(node, "macaddr() argument must be at least 6 bytes in size")
+    return MAC
 
 
 def _emit_macaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -70,7 +75,11 @@ def _emit_macaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     value = g.expr(args[0])
     place: Memory = g.temp(MAC)
     g.b.store(const(0), place.ptr)
-    _raw(g, value, place.ptr, 6)
+    if value.type.is_scalar:
+        space = value.type.space if isinstance(value.type, Ptr) else g.template.probe.space
+        g.probe_read(place.ptr, MAC_BYTES, g.as_scalar(value), space)
+    else:
+        _raw(g, value, place.ptr, MAC_BYTES)
     return place
 
 
@@ -79,7 +88,7 @@ def _check_bswap(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if isinstance(found, Unknown):
         return found
     if not found.is_integer:
-        return c.error(node, f"bswap() only supports integer arguments ({found} provided)")
+        return c.error(node, f"bswap() only supports int arguments ({type_word(found)} provided)")
     return Int(found.size, False)
 
 

@@ -8,8 +8,8 @@ from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I64
 from ..codegen.values import Nothing, Value
-from ..payload.layout import ActionKind
-from ..sema.types import UINT8, UINT32, Str, Type, Unknown, Void
+from ..payload.layout import ActionKind, TypeKind
+from ..sema.types import UINT8, UINT32, Agg, Str, Type, Unknown, Void, type_word
 from ..syntax import tree
 from . import formats
 from .base import Arg, Entry, expression
@@ -26,7 +26,7 @@ def _formatted(name: str, kind: ActionKind, unsafe: bool = False) -> Entry:
     """Return the entry of a function that takes a format string and arguments."""
 
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-        fmt = c.literal_str(args[0], f"{name}() format")
+        fmt = c.literal_str(node, args[0], name)
         types = [c.arg(a) for a in args[1:]]
         if fmt is not None:
             formats.check(c, node, fmt, types)
@@ -45,26 +45,35 @@ def _formatted(name: str, kind: ActionKind, unsafe: bool = False) -> Entry:
 def _check_print(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     first = args[0]
     if isinstance(first, tree.MapRef):
-        return _check_print_map(c, first, args)
-    if len(args) > 1:
-        c.error(node, "Non-map print() only takes 1 argument, " + f"{len(args)} found")
+        return _check_print_map(c, node, first, args)
     found = c.arg(first)
-    if isinstance(found, Void):
-        c.error(node, "Invalid argument for print(): the expression has no value")
-    if isinstance(first, tree.Expr):
-        c.value_type(first, found) if not isinstance(found, (Void, Unknown)) else None
+    if isinstance(found, Agg) and not found.castable:
+        what = f"Map type {found} cannot print the value of individual keys. You must print the whole map."
+        if not isinstance(first, tree.MapAccess) or found.kind is not TypeKind.STATS:
+            return c.error(node, what)
+    if isinstance(found, Void) or (isinstance(first, tree.Name) and first.name == "ctx"):
+        return c.error(node, f"{found if isinstance(found, Void) else 'none'} type passed to print() is not printable")
+    if len(args) > 1:
+        c.error(node, f"Non-map print() only takes 1 argument, {len(args)} found")
     return Void()
 
 
-def _check_print_map(c: Checker, first: tree.MapRef, args: list[Arg]) -> Type:
+def _check_print_map(c: Checker, node: tree.Expr, first: tree.MapRef, args: list[Arg]) -> Type:
     info = c.map_of(first)
     if c.final and not info.written:
         c.error(first, f"Undefined map: {info.name}")
+    if len(args) > 1 and isinstance(info.value, Agg) and info.value.kind is TypeKind.STATS:
+        c.warning(node, "print()'s top and div arguments are ignored when used on stats() maps.")
+    if c.loops:
+        c.warning(
+            node,
+            "Due to it's asynchronous nature using 'print()' in a loop can lead to unexpected behavior. The map will"
+            " likely be updated before the runtime can 'print' it.",
+        )
     for arg, what in zip(args[1:], ("top", "div"), strict=False):
-        value = c.literal_int(arg, f"the {what} argument of print()")
+        value = c.literal_int(node, arg, "print")
         if value is not None and value < 0:
-            assert isinstance(arg, tree.Node)
-            c.error(arg, f"the {what} argument of print() must not be negative")
+            c.error(expression(arg), f"the {what} argument of print() must not be negative")
     return Void()
 
 
@@ -86,7 +95,7 @@ def _check_exit(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     for arg in args:
         found = c.arg(arg)
         if not (found.is_integer or isinstance(found, Unknown)):
-            c.error(node, f"exit() only supports integer arguments ({found} provided)")
+            c.error(node, f"exit() only supports int arguments ({type_word(found)} provided)")
     return Void()
 
 
@@ -102,13 +111,27 @@ def _emit_exit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_debugf(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    fmt = c.literal_str(args[0], "debugf() format")
+    fmt = c.literal_str(node, args[0], "debugf")
     types = [c.arg(a) for a in args[1:]]
-    if fmt is not None:
-        formats.check(c, node, fmt, types)
+    c.warning(
+        node,
+        "The debugf() builtin is not recommended for production use. For more information see bpf_trace_printk in"
+        " bpf-helpers(7).",
+    )
+    if fmt is not None and formats.check(c, node, fmt, types):
+        _check_debug_specs(c, fmt, args, types)
     if len(types) > MAX_DEBUG:
-        return c.error(node, f"cannot use more than {MAX_DEBUG} conversion specifiers in debugf()")
+        return c.error(node, f"cannot use more than {MAX_DEBUG} conversion specifiers")
     return Void()
+
+
+def _check_debug_specs(c: Checker, fmt: str, args: list[Arg], types: list[Type]) -> None:
+    """The kernel's printer knows few conversions."""
+    for spec, arg, typ in zip(formats.parse(fmt)[1], args[1:], types, strict=True):
+        if spec.word not in ("d", "u", "x", "p", "s"):
+            c.error(expression(args[0]), f"Invalid format specifier for `debugf`: {spec.word}")
+        elif isinstance(typ, Str) is not (spec.word == "s") and not isinstance(typ, Unknown):
+            c.error(expression(arg), f"Type does not match format specifier: {spec.word}")
 
 
 def _emit_debugf(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

@@ -11,7 +11,7 @@ from ..sema.result import NamedParam
 from ..sema.types import INT64, UINT64, Bool, Str, Type, Unknown
 from ..symbols import Symbol, map_value
 from ..syntax import tree
-from .base import Arg, Entry
+from .base import Arg, Entry, expression
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -29,22 +29,29 @@ def _default(c: Checker, node: tree.Expr, args: list[Arg]) -> tuple[ParamType, i
     if isinstance(value, tree.IntLiteral) or (
         isinstance(value, tree.Unary) and isinstance(value.expr, tree.IntLiteral)
     ):
-        number = c.literal_int(value, "default value")
+        number = c.literal_int(node, value, "getopt")
         return None if number is None else (ParamType.INT, number)
-    c.error(node, "second argument of getopt() must be a literal (integer, bool or string)")
+    what = "Second argument to 'getopt' must be a string literal, integer literal, or a boolean literal."
+    c.error(expression(value), what)
     return None
 
 
 def _check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    name = c.literal_str(args[0], "getopt() name")
+    first = expression(args[0])
+    name = c.literal_str(first, first, "getopt", "First argument to 'getopt' must be a string literal.")
     default = _default(c, node, args)
     if name is None or default is None:
         return Unknown()
-    text = c.literal_str(args[2], "getopt() description") if len(args) == 3 else ""
+    text = c.literal_str(node, args[2], "getopt") if len(args) == 3 else ""
     kind, value = default
     known = c.params.get(name)
     if known and (known.type, known.default) != (kind, value):
-        return c.error(node, f"Command line option '{name}' needs to have the same default value in all places")
+        before = known.default if known.type is not ParamType.BOOL else str(bool(known.default)).lower()
+        where = "in all places it is used. Previous default value"
+        return c.error(node, f"Command line option '{name}' needs to have the same default value {where}: {before}")
+    if known and text and known.help and text != known.help:
+        where = "in all places it's used. Hint: You can wrap it in a macro"
+        return c.error(node, f"Command line option '{name}' must have the same description {where}")
     c.params[name] = NamedParam(name, kind, value, text or (known.help if known else ""))
     if kind is ParamType.INT:
         return INT64 if isinstance(value, int) and value < 0 else UINT64

@@ -76,7 +76,7 @@ def _check_signal_value(c: Checker, node: tree.Expr, name: str, arg: Arg) -> Non
     if isinstance(arg, tree.StringLiteral):
         c.expr(arg)
         if signal_number(arg.value) is None:
-            c.error(node, f"{arg.value} is not a valid signal")
+            c.error(node, f"Invalid string for signal: {arg.value}")
         return
     found = c.arg(arg)
     if isinstance(arg, tree.IntLiteral) and not 1 <= arg.value <= MAX_SIGNAL:

@@ -208,7 +208,7 @@ def _emit_strcontains(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def _check_memcmp(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     for arg in args[:2]:
         c.arg(arg)
-    count = c.literal_int(args[2], "memcmp() count")
+    count = c.literal_int(node, args[2], "memcmp")
     sizes = [c.template.types.get(expression(a), Unknown()) for a in args[:2]]
     if count is None or any(isinstance(t, Unknown) for t in sizes):
         return INT64

@@ -24,6 +24,7 @@ from ..sema.types import (
     Type,
     Unknown,
     Void,
+    type_word,
 )
 from ..symbols import Symbol, session
 from ..syntax import tree
@@ -44,9 +45,9 @@ MAX_WRITE = 1024
 def _check_cgroup_path(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     if not (found.is_integer or isinstance(found, Unknown)):
-        return c.error(node, f"cgroup_path() only supports integer arguments ({found} provided)")
+        return c.error(node, f"cgroup_path() only supports int arguments ({type_word(found)} provided)")
     if len(args) == 2:
-        c.literal_str(args[1], "cgroup_path() filter")
+        c.literal_str(node, args[1], "cgroup_path")
     return CGROUP_PATH
 
 
@@ -64,11 +65,11 @@ def _emit_cgroup_path(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_percpu(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(args[0], "percpu_kaddr() symbol")
+    c.literal_str(node, args[0], "percpu_kaddr")
     if len(args) == 2:
         found = c.arg(args[1])
         if not (found.is_integer or isinstance(found, Unknown)):
-            return c.error(node, f"percpu_kaddr() only supports integer arguments ({found} provided)")
+            return c.error(node, f"percpu_kaddr() only supports int arguments ({type_word(found)} provided)")
     return Ptr(UINT64, Space.KERNEL)
 
 
@@ -101,7 +102,7 @@ def _packed(text: str) -> bytes | None:
 
 
 def _check_pton(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    text = c.literal_str(args[0], "pton() address")
+    text = c.literal_str(node, args[0], "pton")
     if text is None:
         return Unknown()
     packed = _packed(text)
@@ -126,9 +127,9 @@ def _emit_pton(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def _check_join(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     if not (found.is_integer or isinstance(found, (Ptr, Unknown))):
-        return c.error(node, f"join() only supports integer or pointer arguments ({found} provided)")
+        return c.error(node, f"join() only supports integer or pointer arguments ({type_word(found)} provided)")
     if len(args) == 2:
-        c.literal_str(args[1], "join() delimiter")
+        c.literal_str(node, args[1], "join")
     return Void()
 
 
@@ -165,7 +166,7 @@ def _check_write_user(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         found = c.arg(arg)
         if not (found.is_integer or isinstance(found, (Ptr, Str, Array, Struct, Unknown))):
             return c.error(node, f"write_user() does not support arguments of type {found}")
-    c.literal_int(args[2], "write_user() length")
+    c.literal_int(node, args[2], "write_user")
     return Bool()
 
 
@@ -201,11 +202,13 @@ _TRACING = frozenset({ProbeKind.FENTRY, ProbeKind.FEXIT, ProbeKind.ITER})
 def _check_cookie(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     if c.template.probe.kind not in _TRACING:
-        return c.error(node, "socket_cookie() can only be used with fentry and fexit probes")
+        return c.error(node, f'socket_cookie can not be used with "{c.template.probe.name}" probes')
     if not isinstance(found, Unknown) and not (
         isinstance(found, Ptr) and str(found.target) in ("struct sock", "struct sock_common")
     ):
-        return c.error(node, f"socket_cookie() only supports 'struct sock *' as the argument ({found} provided)")
+        if not isinstance(found, Ptr):
+            return c.error(node, f"socket_cookie() only supports pointer arguments ({type_word(found)} provided)")
+        return c.error(node, f"socket_cookie() only supports 'struct sock *' as the argument ('{found}' provided)")
     return UINT64
 
 
@@ -218,14 +221,16 @@ def _check_path(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     size = c.max_strlen
     if c.template.probe.kind not in _TRACING:
-        return c.error(node, f"path() can only be used with fentry, fexit and iter probes, not with"
-                       f" {c.template.probe.name}")  # fmt: skip
+        return c.error(node, "The path function can only be used with 'fentry', 'fexit', 'iter' probes")
     if len(args) == 2:
-        given = c.literal_int(args[1], "path() size")
+        message = "path: invalid size value, need non-negative literal"
+        given = c.literal_int(node, args[1], "path", message)
+        if given is not None and given < 0:
+            return c.error(node, message)
         size = given if given is not None else size
     target = found.target if isinstance(found, Ptr) else found
     if not isinstance(target, (Unknown, Struct)):
-        return c.error(node, "path() only supports pointer or record argument")
+        return c.error(node, f"path() only supports pointer or C type argument ({type_word(found)} provided)")
     return Str(size)
 
 

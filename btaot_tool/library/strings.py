@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.llvm import I8, I32, I64, const
 from ..codegen.values import Memory, Place, Scalar, Text, Value
 from ..payload.layout import MapRole
+from ..sema.convert import literal_value
 from ..sema.types import (
     SIGNAL_NAME,
     STRERROR,
@@ -20,14 +21,17 @@ from ..sema.types import (
     Str,
     Type,
     Unknown,
+    type_word,
 )
 from ..symbols import map_value
 from ..syntax import tree
-from .base import Arg, Entry
+from .base import Arg, Entry, expression
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
     from ..sema.checker import ExpressionChecker as Checker
+
+MAX_BUFFER = (1 << 32) - 1  # its length is a u32
 
 # ---- str ------------------------------------------------------------------------------------------
 
@@ -42,12 +46,15 @@ def _positional(node: object) -> tree.Positional | None:
 def _check_str(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     if not (found.is_integer or isinstance(found, (Ptr, Str, Array, Unknown))):
-        return c.error(node, f"str() expects an integer or a pointer type as first argument ({found} provided)")
+        what = "expects a string, integer or a pointer type as first argument"
+        return c.error(node, f"str() {what} ({found} provided)")
     if len(args) == 1:
         return Str(c.max_strlen + 1, spare=True)
     size = c.arg(args[1])
     if not (size.is_integer or isinstance(size, Unknown)):
-        return c.error(node, f"str() only supports integer arguments ({size} provided)")
+        return c.error(node, f"str() only supports int arguments ({type_word(size)} provided)")
+    if (given := literal_value(expression(args[1]))) is not None and given < 0:
+        return c.error(node, f"str() cannot use negative length ({given})")
     return Str(min(args[1].value + 1, c.max_strlen) if isinstance(args[1], tree.IntLiteral) else c.max_strlen)
 
 
@@ -102,16 +109,24 @@ def _emit_str(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def _check_buf(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     found = c.arg(args[0])
     limit = c.max_strlen - 4
+    if c.max_strlen > MAX_BUFFER:
+        what = f"BPFTRACE_MAX_STRLEN too large to use on buffer ({c.max_strlen} > {MAX_BUFFER})"
+        return c.error(node, what)
+    if not (found.is_integer or isinstance(found, Str | Ptr | Array | Unknown)):
+        what = f"buf() expects an integer, string, or array argument but saw {type_word(found)}"
+        return c.error(node, what)
     if len(args) == 2:
         size = c.arg(args[1])
+        if (given := literal_value(expression(args[1]))) is not None and given < 0:
+            return c.error(node, f"buf() cannot use negative length ({given})")
         if isinstance(args[1], tree.IntLiteral):
             return Buffer(min(args[1].value, limit))
         if not (size.is_integer or isinstance(size, Unknown)):
-            return c.error(node, f"buf() only supports integer arguments ({size} provided)")
+            return c.error(node, f"buf() only supports int arguments ({type_word(size)} provided)")
         return Buffer(limit)
-    if isinstance(found, (Array, Str)):
+    if isinstance(found, Array) or (isinstance(found, Str) and not isinstance(args[0], tree.StringLiteral)):
         return Buffer(min(found.size, limit))
-    return c.error(node, "buf() expects a length argument for non-array type " + str(found))
+    return c.error(node, "buf() expects a length argument for non-array type " + type_word(found))
 
 
 def _emit_buf(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -174,12 +189,12 @@ def _check_strncmp(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     for arg in args[:2]:
         found = c.arg(arg)
         if not isinstance(found, (Str, Unknown)):
-            return c.error(node, f"strncmp() only supports string arguments ({found} provided)")
+            return c.error(node, f"strncmp() only supports string arguments ({type_word(found)} provided)")
+    if not isinstance(args[2], tree.IntLiteral | tree.Positional | tree.Name):
+        return c.error(node, "Builtin strncmp requires a non-negative literal")
     found = c.arg(args[2])
     if not (found.is_integer or isinstance(found, Unknown)):
-        return c.error(node, f"strncmp() only supports integer arguments ({found} provided)")
-    if isinstance(args[2], tree.Unary) and args[2].op == "-":
-        return c.error(node, "Builtin strncmp requires a non-negative size")
+        return c.error(node, f"strncmp() expects a int literal ({type_word(found)} provided)")
     return UINT64
 
 
@@ -198,7 +213,7 @@ def _name_of_number(name: str, typ: Opaque) -> Entry:
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         found = c.arg(args[0])
         if not (found.is_integer or isinstance(found, Unknown)):
-            return c.error(node, f"{name}() only supports integer arguments ({found} provided)")
+            return c.error(node, f"{name}() only supports int arguments ({type_word(found)} provided)")
         return typ
 
     def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

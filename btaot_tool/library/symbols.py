@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, const
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..codegen.gen import Gen
     from ..sema.checker import ExpressionChecker as Checker
 
+_SYMBOL = re.compile(r"[a-zA-Z0-9./_-]+")
 USER_PROBES = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE, ProbeKind.USDT})
 
 
@@ -25,7 +27,7 @@ def _address(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool:
     found = c.arg(args[0])
     if found.is_integer or isinstance(found, (Ptr, Unknown)):
         return True
-    c.error(node, f"{name}() expects an integer or pointer argument ({found} provided)")
+    c.error(node, f"{name}() expects an integer or pointer argument")
     return False
 
 
@@ -61,7 +63,7 @@ def store_user_symbol(g: Gen, place: Memory, address: Any) -> Any:
 
 
 def _check_kaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(args[0], "kaddr() symbol")
+    c.literal_str(node, args[0], "kaddr")
     return UINT64
 
 
@@ -83,10 +85,18 @@ def user_function(g: Gen) -> Any:
 
 
 def _check_uaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(args[0], "uaddr() symbol")
     if c.template.probe.kind not in USER_PROBES:
-        return c.error(node, "uaddr can only be used with u(ret)probes and usdt probes")
+        return c.error(node, f'{_written(node)} can not be used with "{c.template.probe.name}" probes')
+    message = f"{_written(node)}() expects a string literal as the first argument"
+    name = c.literal_str(node, args[0], "uaddr", message)
+    if name is not None and not _SYMBOL.fullmatch(name):
+        valid = f"a valid symbol (^{_SYMBOL.pattern}$)"
+        return c.error(node, f'{_written(node)}() expects a string that is {valid} as input ("{name}" provided)')
     return Ptr(UINT64, Space.USER)
+
+
+def _written(node: tree.Expr) -> str:
+    return node.name if isinstance(node, tree.Call) else "uaddr"
 
 
 def _emit_uaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -105,7 +115,7 @@ def _emit_uaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_cgroupid(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(args[0], "cgroupid() path")
+    c.literal_str(node, args[0], "cgroupid")
     return UINT64
 
 

@@ -8,7 +8,7 @@ from ..codegen.actions import Action
 from ..codegen.llvm import I32, const, ir
 from ..codegen.values import Memory, Nothing, Scalar, Value
 from ..payload.layout import ActionKind, ClockKind, Feature, SessionFact
-from ..sema.types import TIMESTAMP, UINT64, Type, Unknown, Void
+from ..sema.types import TIMESTAMP, UINT64, Type, Unknown, Void, type_word
 from ..symbols import session
 from ..syntax import tree
 from .base import Arg, Entry
@@ -30,8 +30,11 @@ def _clock_of(node: object) -> ClockKind:
 
 
 def _check_nsecs(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    if args and not (isinstance(args[0], tree.Name) and args[0].name in CLOCKS):
-        return c.error(node, "Invalid timestamp mode: expects " + ", ".join(CLOCKS))
+    if args and isinstance(args[0], tree.Name):
+        if args[0].name not in CLOCKS:
+            return c.error(args[0], f"Invalid timestamp mode: {args[0].name}", f"expects {', '.join(CLOCKS)}")
+    elif args:
+        return c.error(node, f"nsecs() only supports timestamp_mode arguments ({type_word(c.arg(args[0]))} provided)")
     return UINT64
 
 
@@ -62,7 +65,7 @@ def _elapsed(g: Gen) -> Any:
 
 def _check_time(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if args:
-        c.literal_str(args[0], "time() format")
+        c.literal_str(node, args[0], "time")
     return Void()
 
 
@@ -73,10 +76,14 @@ def _emit_time(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_strftime(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(args[0], "strftime() format")
+    c.literal_str(node, args[0], "strftime")
     found = c.arg(args[1])
     if not (found.is_integer or isinstance(found, Unknown)):
-        return c.error(node, f"strftime() only supports integer arguments ({found} provided)")
+        return c.error(node, f"strftime() only supports int arguments ({type_word(found)} provided)")
+    if isinstance(args[1], tree.Call) and _clock_of(args[1]) is ClockKind.MONOTONIC:
+        return c.error(node, "strftime() can not take a monotonic timestamp")
+    if isinstance(args[1], tree.Unary) and args[1].op == "-" and isinstance(args[1].expr, tree.IntLiteral):
+        return c.error(node, "strftime() does not accept negative timestamps")
     return TIMESTAMP
 
 

@@ -28,18 +28,24 @@ LAST, AVG, MAX, MIN, SUM = range(5)  # as the runtime's tseries.h
 AGGREGATIONS = {"avg": AVG, "max": MAX, "min": MIN, "sum": SUM}
 
 
+def _literal(c: Checker, node: tree.Expr, arg: Arg, what: str) -> int | None:
+    message = f"tseries: invalid {what} value (must be non-negative literal)"
+    value = c.literal_int(node, arg, "tseries", message)
+    if value is not None and value < 0:
+        c.error(node, message)
+        return None
+    return value
+
+
 def _check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    if c.unstable_tseries == "error":
-        return c.error(node, "tseries feature is not enabled by default. To enable this unstable feature, set the"
-                       " config flag to enable. unstable_tseries=enable")  # fmt: skip
     signed = number_sign(c, "tseries", node, args)
-    interval = c.literal_int(args[1], "tseries() interval_ns")
-    count = c.literal_int(args[2], "tseries() num_intervals")
+    interval = _literal(c, node, args[1], "interval_ns")
+    count = _literal(c, node, args[2], "num_intervals")
     aggregation = LAST
     if len(args) == 4:
-        word = c.literal_str(args[3], "tseries() aggregation")
+        word = c.literal_str(node, args[3], "tseries")
         if word is not None and word not in AGGREGATIONS:
-            known = ", ".join(f'"{a}"' for a in AGGREGATIONS)
+            known = ", ".join(AGGREGATIONS)
             return c.error(node, f"tseries() expects one of the following aggregation functions: {known}"
                            f" (\"{word}\" provided)")  # fmt: skip
         aggregation = AGGREGATIONS.get(word or "", LAST)

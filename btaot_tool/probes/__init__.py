@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
+from ..diagnostics import CompileError, Diagnostics
 from ..payload.layout import AttachFlag
 from ..syntax.tree import AttachPoint
 from . import counters, functions, special, timers, tracepoints, tracing, usdt, watchpoint
-from .base import ArgField, AttachSpec, ParseContext, ProbeType
+from .base import ArgField, AttachSpec, ParseContext, ProbeType, has_wildcard
 
 _MODULES = (special, timers, tracepoints, functions, counters, watchpoint, usdt, tracing)
 
@@ -20,6 +23,8 @@ PROBE_TYPES: dict[str, ProbeType] = {probe.name: probe for module in _MODULES fo
 def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
     """Return the parsed attach point; raises CompileError for unknown or malformed ones."""
     probe = PROBE_TYPES.get(point.provider)
+    if not point.provider:
+        raise ctx.diags.fatal(point.span, "No attach points for probe", code="probe-type")
     if probe is None:
         hint = f"probe types are: {', '.join(sorted(PROBE_TYPES))}"
         if "$" in point.provider:
@@ -39,4 +44,20 @@ def _has_parameters(point: AttachPoint, ctx: ParseContext) -> bool:
     return found
 
 
-__all__ = ["PROBE_TYPES", "ArgField", "AttachSpec", "ParseContext", "ProbeType", "parse_attach_point"]
+def expand_provider(point: AttachPoint, ctx: ParseContext) -> list[AttachPoint]:
+    """Return an attach point for each probe type that a pattern such as ``k*:f`` means and that can be so written."""
+    if not has_wildcard(point.provider):
+        return [point]
+    found = []
+    for name in PROBE_TYPES:
+        if fnmatchcase(name, point.provider):
+            with contextlib.suppress(CompileError):
+                candidate = replace(point, provider=name)
+                parse_attach_point(candidate, replace(ctx, diags=Diagnostics()))
+                found.append(candidate)
+    return found or [point]
+
+
+__all__ = [
+    "PROBE_TYPES", "ArgField", "AttachSpec", "ParseContext", "ProbeType", "expand_provider", "parse_attach_point",
+]  # fmt: skip

@@ -10,7 +10,9 @@ from ..kernel.types import Kernel
 from ..payload.layout import AttachFlag, ProbeKind, SymbolKind
 from ..sema.types import Space, Type
 from ..symbols import Symbol
+from ..syntax.literals import LiteralError, integer_value
 from ..syntax.tree import AttachPoint
+from ..targets import Target, host_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class ParseContext:
 
     kernel: Kernel
     diags: Diagnostics
+    target: Target = field(default_factory=host_target)
+    unsafe: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -86,14 +90,22 @@ class ProbeType:
     def _bad(self, point: AttachPoint, ctx: ParseContext, message: str, hint: str = "") -> Exception:
         return ctx.diags.fatal(point.span, message, hint, code="attach-point")
 
-    def _expect(self, point: AttachPoint, ctx: ParseContext, low: int, high: int) -> None:
-        """Check the number of colon-separated parts after the provider."""
+    def _expect(self, point: AttachPoint, ctx: ParseContext, low: int, high: int, counts: str = "") -> None:
+        """Check the number of colon-separated parts after the provider; ``counts`` says it in words."""
         if low <= len(point.parts) <= high:
             return
-        if high == 0:
-            raise self._bad(point, ctx, f"{self.name} probe requires 0 arguments, found {len(point.parts)}")
-        want = str(low) if low == high else f"{low} to {high}" if high - low > 1 else f"{low} or {high}"
+        want = counts or (str(low) if low == high else f"{low} or {high}")
         raise self._bad(point, ctx, f"{self.name} probe type requires {want} arguments, found {len(point.parts)}")
+
+    def _number(self, point: AttachPoint, ctx: ParseContext, text: str, what: str) -> int:
+        """Return the value of an integer; ``what`` begins the message if it is none."""
+        try:
+            return integer_value(text)[0]
+        except LiteralError as error:
+            reason = str(error)
+            if "overflow" not in reason:
+                reason = f"invalid {'trailing bytes' if text[:1].isdigit() else 'integer'}: {text}"
+            raise self._bad(point, ctx, f"{what}: {reason}") from None
 
 
 def positional(text: str) -> Symbol | None:

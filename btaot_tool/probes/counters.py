@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..payload.layout import ProbeKind
 from ..syntax.tree import AttachPoint
-from .base import AttachSpec, ParseContext, ProbeType, parse_number, positional
+from .base import AttachSpec, ParseContext, ProbeType, has_wildcard, positional
 
 SOFTWARE = frozenset(
     {
@@ -30,17 +30,17 @@ class Counter(ProbeType):
         """An empty count (``EVENT:``) is none."""
         self._expect(point, ctx, 1, 2)
         event = point.parts[0]
+        if has_wildcard(event):
+            raise self._bad(point, ctx, f"wildcards are not allowed for {self.name} probe type")
         if event not in self.events:
             known = ", ".join(sorted(self.events))
-            raise self._bad(point, ctx, f"{event} is not a {self.name} event", f"known: {known}")
+            raise self._bad(point, ctx, f"{event} is not a {self.name} probe", f"known: {known}")
         text = point.parts[1] if len(point.parts) == 2 else ""
         name = ":".join((self.name, *point.parts))
         parameter = positional(text)
         if parameter is not None:
             return AttachSpec(self, point, name, target=event, value_symbol=parameter)
-        count = parse_number(text) if text not in ("", "*") else 0
-        if count is None or count < 0:
-            raise self._bad(point, ctx, f"Invalid count for {self.name} probe: '{text}'")
+        count = 0 if text in ("", "*") else self._number(point, ctx, text, f"Invalid count for {self.name} probe")
         return AttachSpec(self, point, name, target=event, value=count)
 
 

@@ -18,8 +18,7 @@ class Special(ProbeType):
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """These have no operands."""
-        if point.parts:
-            raise self._bad(point, ctx, f"{self.name} probes should not have a target")
+        self._expect(point, ctx, 0, 0)
         return AttachSpec(self, point, self.name)
 
 
@@ -32,9 +31,9 @@ class SelfSignal(ProbeType):
         """Only ``signal:NAME`` exists."""
         self._expect(point, ctx, 2, 2)
         if point.parts[0] != "signal":
-            raise self._bad(point, ctx, f"self probe does not support {point.parts[0]}", "use self:signal:SIGUSR1")
+            raise self._bad(point, ctx, f"{point.parts[0]} is not a supported trigger", "use self:signal:SIGUSR1")
         if point.parts[1] != "SIGUSR1":
-            raise self._bad(point, ctx, f"{point.parts[1]} is not supported by self:signal", "use SIGUSR1")
+            raise self._bad(point, ctx, f"{point.parts[1]} is not a supported signal", "use SIGUSR1")
         return AttachSpec(self, point, ":".join((self.name, *point.parts)), target="signal", name=point.parts[1])
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from ..payload.layout import ProbeKind
 from ..syntax.tree import AttachPoint
-from .base import AttachSpec, ParseContext, ProbeType, parse_number, positional
+from .base import AttachSpec, ParseContext, ProbeType, positional
 
-UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+UNITS = ("us", "ms", "s", "hz")
+MICROSECOND = 1000  # in nanoseconds
 
 
 class Timer(ProbeType):
@@ -20,29 +19,21 @@ class Timer(ProbeType):
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """Return unit and count; the unit "ns" stands for one duration."""
         self._expect(point, ctx, 1, 2)
-        if len(point.parts) == 2:
-            unit, text = point.parts
-            value = parse_number(text)
-            if unit not in ("us", "ms", "s", "hz"):
-                raise self._bad(point, ctx, f"Invalid unit '{unit}' of {self.name} probe", "use us, ms, s or hz")
-        else:
-            unit, value = "ns", self._duration(point.parts[0])
         text, parameter = ":".join((self.name, *point.parts)), positional(point.parts[-1])
+        unit = point.parts[0] if len(point.parts) == 2 else "ns"
+        if len(point.parts) == 2 and unit not in UNITS:
+            raise self._bad(point, ctx, f"{unit} is not an accepted unit of time", "use us, ms, s or hz")
         if parameter is not None:
             return AttachSpec(self, point, text, name=unit, value_symbol=parameter)
-        if value is None:
-            raise self._bad(point, ctx, f"Invalid rate of {self.name} probe: '{point.parts[-1]}'")
+        value = self._number(point, ctx, point.parts[-1], f"Invalid rate of {self.name} probe")
+        if unit == "ns" and value < MICROSECOND:
+            rate = f"Minimum is 1000 or 1us. Found: {value} nanoseconds"
+            raise self._bad(point, ctx, f"Invalid rate of {self.name} probe. {rate}")
         if value <= 0:
             raise self._bad(point, ctx, f"{self.name} frequency should be a positive integer")
         if unit == "ns":
-            text = f"{self.name}:us:{value // UNITS['us']}"  # what `probe` is in bpftrace
+            text = f"{self.name}:us:{value // MICROSECOND}"  # what `probe` is in bpftrace
         return AttachSpec(self, point, text, name=unit, value=value)
-
-    @staticmethod
-    def _duration(text: str) -> int | None:
-        match = re.fullmatch(r"([0-9][0-9_xXa-fA-Fe]*?)(ns|us|ms|s|m|h)?", text)
-        number = parse_number(match[1]) if match else None
-        return None if not match or number is None else number * UNITS[match[2] or "ns"]
 
 
 PROBES = (Timer("interval", ProbeKind.INTERVAL), Timer("profile", ProbeKind.PROFILE))

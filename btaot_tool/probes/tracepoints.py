@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ..kernel.types import Tracepoint
@@ -9,7 +10,7 @@ from ..payload.layout import ProbeKind
 from ..sema.ctypes import from_c, from_tracepoint
 from ..sema.types import UINT64, Array, Int, Ptr, Space, Str
 from ..syntax.tree import AttachPoint
-from .base import ArgField, AttachSpec, ParseContext, ProbeType, wildcard_flag
+from .base import ArgField, AttachSpec, ParseContext, ProbeType, has_wildcard, wildcard_flag
 
 
 class TracepointProbe(ProbeType):
@@ -19,8 +20,12 @@ class TracepointProbe(ProbeType):
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """Both parts may be patterns; a pattern has the fields that all its matches share."""
+        if len(point.parts) == 1 and has_wildcard(point.parts[0]):
+            point = replace(point, parts=["*", *point.parts])
         self._expect(point, ctx, 2, 2)
         category, event = point.parts
+        if not category or not event:
+            raise self._bad(point, ctx, "tracepoint probe must have a target")
         found = self._known(category, event, ctx)
         args = self._fields(found[0], ctx) if found else None
         for other in found[1:]:
@@ -69,7 +74,7 @@ class RawTracepointProbe(ProbeType):
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """The module is a filter only: the kernel finds a raw tracepoint by its name."""
-        self._expect(point, ctx, 1, 2)
+        self._expect(point, ctx, 1, 2, "2 or 1")
         event = point.parts[-1]
         module = point.parts[0] if len(point.parts) == 2 else ""
         proto = None if wildcard_flag(event) else ctx.kernel.raw_tracepoint(event)

@@ -22,7 +22,7 @@ class FunctionTracing(ProbeType):
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """A pattern has no named arguments: its matches differ."""
-        self._expect(point, ctx, 1, 3)
+        self._expect(point, ctx, 1, 3, "1 or 3")
         text = ":".join((self.name, *point.parts))
         if point.parts[0] == "bpf":
             return self._program(point, ctx, text)
@@ -76,10 +76,13 @@ class Iterator(ProbeType):
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """The members of the context come from the kernel pack."""
-        self._expect(point, ctx, 1, 2)
+        if not 1 <= len(point.parts) <= 2:
+            raise self._bad(point, ctx, "iter probe type takes 2 arguments (1 optional)")
         if any(map(has_wildcard, point.parts)):
             raise self._bad(point, ctx, "iter probe type does not support wildcards")
         name = point.parts[0]
+        if not name:
+            raise self._bad(point, ctx, "iter should specify a iterator's name")
         struct = ctx.kernel.struct(f"struct bpf_iter__{name}")
         args = None
         if struct:

@@ -15,7 +15,7 @@ class Usdt(ProbeType):
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """One part alone is the name of a probe in the process given with -p."""
-        self._expect(point, ctx, 1, 3)
+        self._expect(point, ctx, 1, 3, "2 or 3")
         parts = point.parts if len(point.parts) > 1 else ["", *point.parts]
         binary, name = parts[0], parts[-1]
         provider = parts[1] if len(parts) == 3 else ""

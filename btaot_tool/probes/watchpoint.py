@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from ..payload.layout import ProbeKind
 from ..syntax.tree import AttachPoint
-from .base import AttachSpec, ParseContext, ProbeType, parse_number, positional
+from .base import AttachSpec, ParseContext, ProbeType, positional
 
 
 class Watchpoint(ProbeType):
-    """``ADDRESS:LENGTH:MODE``; what lengths and modes exist is the host's matter."""
+    """``ADDRESS:LENGTH:MODE``; the mode is a combination of r, w and x."""
 
     name, kind = "watchpoint", ProbeKind.WATCHPOINT
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
-        """The mode is any combination of r, w and x, each once."""
+        """What modes exist is the architecture's matter."""
         self._expect(point, ctx, 3, 3)
-        address, length = (parse_number(part) for part in point.parts[:2])
         parameter = positional(point.parts[0])
-        if address is None and parameter is None:
-            raise self._bad(point, ctx, f"Invalid function/address argument: '{point.parts[0]}'")
-        if length is None:
-            raise self._bad(point, ctx, f"Invalid length argument: '{point.parts[1]}'")
+        address = 0
+        if parameter is None:
+            address = self._number(point, ctx, point.parts[0], "Invalid function/address argument")
+        length = self._number(point, ctx, point.parts[1], "Invalid length argument")
+        if parameter is None and not address:
+            raise self._bad(point, ctx, "watchpoint must be attached to a non-zero address")
         if length not in (1, 2, 4, 8):
-            raise self._bad(point, ctx, f"watchpoint length {length} is not possible", "use 1, 2, 4 or 8")
+            raise self._bad(point, ctx, "watchpoint length must be one of (1,2,4,8)")
         mode = "".join(sorted(point.parts[2]))
-        if not mode or set(mode) - set("rwx") or len(set(mode)) != len(mode):
-            raise self._bad(point, ctx, "watchpoint mode must be combination of (r,w,x)")
+        modes = ctx.target.watchpoint_modes
+        if mode not in modes:
+            if not mode or set(mode) - set("rwx"):
+                ctx.diags.error(point.span, "watchpoint mode must be combination of (r,w,x)")
+            if len(set(mode)) != len(mode):
+                ctx.diags.error(point.span, "watchpoint modes may not be duplicated")
+            raise self._bad(point, ctx, f"invalid watchpoint mode: {mode}", f"supported modes: {','.join(modes)}")
         text = ":".join((self.name, *point.parts))
-        return AttachSpec(self, point, text, name=mode, value=address or 0, value_symbol=parameter, length=length)
+        return AttachSpec(self, point, text, name=mode, value=address, value_symbol=parameter, length=length)
 
 
 PROBES = (Watchpoint(),)

@@ -10,8 +10,12 @@ from __future__ import annotations
 from .. import library
 from ..expand import constants
 from ..expand.constants import Constant
+from ..expand.stdlib import is_library
+from ..library.context import no_args
+from ..payload.layout import ProbeKind
 from ..syntax import tree
-from . import comptime, native, operators
+from . import casts, comptime, native, operators
+from .convert import convert
 from .env import MapInfo
 from .service import CheckerService
 from .types import (
@@ -19,16 +23,20 @@ from .types import (
     Agg,
     Array,
     Bool,
+    Enum,
     Int,
+    Opaque,
     Ptr,
     Record,
     Str,
+    Struct,
     Tuple,
     Type,
     Unknown,
     Void,
     join,
     literal_type,
+    type_word,
 )
 
 
@@ -52,7 +60,7 @@ class ExpressionChecker(CheckerService):
 
     def _Positional(self, node: tree.Positional) -> Type:
         self.positional = max(self.positional, node.index)
-        return INT64
+        return Int(8, True, flexible=True)  # a literal, as soon as the program runs
 
     def _PositionalCount(self, node: tree.PositionalCount) -> Type:
         return INT64
@@ -72,17 +80,15 @@ class ExpressionChecker(CheckerService):
         if entry is None:
             return self.error(node, f"Unknown function: '{node.name}'")
         if entry.aggregate:
-            return self.error(node, f"{node.name}() should be directly assigned to a map")
+            return self.error(node, f"{node.name}() must be assigned directly to a map")
         return self._apply(entry, node, list(node.args))
 
     def _apply(self, entry: library.Entry, node: tree.Expr, args: list[library.Arg]) -> Type:
+        if entry.unsafe and not self.options.unsafe:
+            self.error(node, f"{entry.name}() is an unsafe function being used in safe mode", "build with --unsafe")
         low, high = entry.arity
         if not low <= len(args) <= high:
-            count = f"{low}" if low == high else f"at least {low}" if len(args) < low else f"up to {high}"
-            noun = "argument" if (low if len(args) < low else high) == 1 else "arguments"
-            return self.error(node, f"{entry.name}() requires {count} {noun} ({len(args)} provided)")
-        if entry.unsafe and not self.options.unsafe:
-            return self.error(node, _unsafe(entry.name), "build with --unsafe")
+            return self.error(node, f"{entry.name}() {_count(low, high, len(args))} ({len(args)} provided)")
         return entry.check(self, node, args)
 
     def _Variable(self, node: tree.Variable) -> Type:
@@ -97,16 +103,15 @@ class ExpressionChecker(CheckerService):
     def _MapRef(self, node: tree.MapRef) -> Type:
         info = self.map_of(node)
         self.use_key(info, node, None)
-        return self._map_value(info, node)
+        return self._map_value(info)
 
     def _MapAccess(self, node: tree.MapAccess) -> Type:
         info = self.map_of(node.map)
-        self.use_key(info, node, self.expr(node.key))
-        return self._map_value(info, node)
+        self.use_key(info, node, self.expr(node.key), node.key)
+        return self._map_value(info)
 
-    def _map_value(self, info: MapInfo, node: tree.Node) -> Type:
-        if self.final and not info.written:
-            return self.error(node, f"Undefined map: {info.name}")
+    def _map_value(self, info: MapInfo) -> Type:
+        info.read = True
         return info.value
 
     # ---- operators ------------------------------------------------------------------------------
@@ -115,40 +120,53 @@ class ExpressionChecker(CheckerService):
         return operators.unary(self, node)
 
     def _Binary(self, node: tree.Binary) -> Type:
-        return operators.binary(self, node, node.op, node.left, self.expr(node.left), self.expr(node.right))
+        return operators.binary(self, node, self.expr(node.left), self.expr(node.right))
 
     def _Ternary(self, node: tree.Ternary) -> Type:
         cond = self.expr(node.cond)
-        self.condition(node.cond, cond)
+        self.condition(node, cond)
         then = cond if node.then is None else self.expr(node.then)
         return self._branches(node, then, self.expr(node.otherwise))
 
     def _branches(self, node: tree.Node, a: Type, b: Type) -> Type:
-        if isinstance(a, Void) or isinstance(b, Void):
+        if isinstance(a, Void) and isinstance(b, Void):
             return Void()
-        joined = join(a, b)
+        joined = INT64 if a.is_integer and b.is_integer and join(a, b) is None else join(a, b)
         if joined is None:
-            if a.is_integer and b.is_integer:
-                return INT64
-            return self.error(node, f"Branches must return the same type: have '{a}' and '{b}'")
+            what = f"have '{a}' and '{b}'"
+            return self.error(node, f"Branches must return the same type or compatible types: {what}")
+        if isinstance(node, tree.Ternary | tree.IfExpr) and node.otherwise is not None:
+            convert(self, node.then or node.cond, a, joined)
+            convert(self, node.otherwise, b, joined)
         return joined
 
-    def condition(self, node: tree.Expr, found: Type) -> None:
-        """Check that a type can be tested for truth."""
-        if not (found.is_scalar or isinstance(found, (Unknown, Agg))):
-            self.error(node, f"Invalid condition: '{found}'", "compare it with something")
+    def condition(self, node: tree.Node, found: Type) -> None:
+        """Check that a type can be tested for truth; ``node`` is what the message is about."""
+        if isinstance(found, Ptr | Unknown) or found.is_integer or (isinstance(found, Agg) and found.castable):
+            return
+        if not (isinstance(found, Opaque) and found.is_scalar):
+            self.error(node, f"Invalid condition: {type_word(found)}", "compare it with something")
 
     def _Cast(self, node: tree.Cast) -> Type:
         source = self.expr(node.expr)
-        return operators.cast(self, node, source, self.type_name(node.type))
+        word = node.type.name if isinstance(node.type, tree.TypeName) and not node.type.suffixes else ""
+        if word.startswith("enum ") and self.table.enum(word) is None:
+            return self.error(node, f"Unknown enum: {word.removeprefix('enum ')}")
+        return casts.cast(self, node, source, self.type_name(node.type))
 
     def _Tuple(self, node: tree.Tuple) -> Type:
-        items = tuple(self.value_type(i, self.expr(i)) for i in node.items)
+        items = tuple(self._item_type(i, "a tuple") for i in node.items)
         return Unknown() if any(isinstance(i, Unknown) for i in items) else Tuple(items)
 
     def _Record(self, node: tree.Record) -> Type:
-        items = tuple(self.value_type(i, self.expr(i)) for i in node.items)
+        items = tuple(self._item_type(i, "a record") for i in node.items)
         return Unknown() if any(isinstance(i, Unknown) for i in items) else Record(items, tuple(node.names))
+
+    def _item_type(self, node: tree.Expr, where: str) -> Type:
+        found = self.expr(node)
+        if isinstance(found, Agg) and not found.castable:
+            return self.error(node, f"Map type {found} cannot exist inside {where}.")
+        return self.value_type(node, found)
 
     def value_type(self, node: tree.Expr, found: Type) -> Type:
         """Return the type of a stored value: an aggregation is read as an integer; void is refused."""
@@ -181,42 +199,47 @@ class ExpressionChecker(CheckerService):
 
     def _probe_arg(self, node: tree.FieldAccess) -> Type:
         spec = self.template.args
+        if spec.probe.context_name == "args" and (refusal := no_args(spec)) is not None:
+            return self.error(node.expr, refusal, "use arg0, arg1, ..." if spec.probe.reg_args else "")
         if spec.args is None:
-            return self.error(node, *_no_args(spec.text, spec.probe.name))
+            return self.error(node, *_unknown_args(spec.text))
         field = spec.args.get(node.field)
         if field is None:
-            return self.error(
-                node, f"{spec.text} has no argument named '{node.field}'", f"it has: {', '.join(spec.args) or 'none'}"
-            )
+            what = f"Can't find function parameter {node.field}"
+            if spec.probe.kind is ProbeKind.TRACEPOINT:
+                name = f"struct {spec.text.replace(':', '_')}_args"
+                what = f"Struct/union of type '{name}' does not contain a field named '{node.field}'"
+            return self.error(node, what, f"{spec.text} has: {', '.join(spec.args) or 'none'}")
         return field.type
 
     def _Index(self, node: tree.Index) -> Type:
         base, index = self.expr(node.expr), self.expr(node.index)
-        if not (index.is_integer or isinstance(index, Unknown)):
-            self.error(
-                node.index,
-                f"The array index operator [] only accepts positive (unsigned) integer indices. Got {index}.",
-            )
+        signed = isinstance(index, Int | Enum) and index.signed and not (isinstance(index, Int) and index.flexible)
+        if not isinstance(index, Unknown | Int | Enum) or (signed and not is_library(node.span)):
+            what = "The array index operator [] only accepts non-negative integer indices."
+            self.error(node, f"{what} Got: {index}")
+        literal = node.index.value if isinstance(node.index, tree.IntLiteral) else -1
+        count = base.count if isinstance(base, Array) else base.size if isinstance(base, Str) else 0
+        if 0 < count <= literal:
+            return self.error(node, f"the index {literal} is out of bounds for array of size {count}")
         match base:
             case Unknown():
                 return base
-            case Tuple() if isinstance(node.index, tree.IntLiteral):
-                if node.index.value < len(base.items):
-                    return base.items[node.index.value]
-                return self.error(
-                    node, f"Invalid tuple index: {node.index.value}. Found {len(base.items)} elements in tuple."
-                )
+            case Tuple() if literal >= 0:
+                if literal < len(base.items):
+                    return base.items[literal]
+                return self.error(node, f"Invalid tuple index: {literal}. Found {len(base.items)} elements in tuple.")
             case Array():
-                if isinstance(node.index, tree.IntLiteral) and base.count and node.index.value >= base.count:
-                    return self.error(
-                        node, f"the index {node.index.value} is out of bounds for array of size {base.count}"
-                    )
                 return base.elem
+            case Ptr() if base.target.size == 0:
+                what = "The array index operator [] cannot be used on a pointer to an unsized type (void *)."
+                return self.error(node, what)
             case Ptr():
                 return base.target
             case Str():
                 return Int(1, True)
-        return self.error(node, f"The array index operator [] can only be used on arrays and pointers, found {base}.")
+        what = "The array index operator [] can only be used on arrays, pointers, and tuples, found"
+        return self.error(node, f"{what} {base}.")
 
     def _Sizeof(self, node: tree.Sizeof) -> Type:
         self._operand(node)
@@ -227,6 +250,10 @@ class ExpressionChecker(CheckerService):
         found = found.target if isinstance(found, Ptr) else found
         self.template.types[node.operand] = found
         for name in node.fields:
+            if not isinstance(found, Struct | Unknown):
+                return self.error(node, f"'{found}' is not a C type.")
+            if isinstance(found, Struct) and not operators.has_member(self, found, name):
+                return self.error(node, f"'{found}' has no field named '{name}'")
             found = operators.find_member(self, node, found, name)
         return Int(8, False)
 
@@ -262,16 +289,17 @@ class ExpressionChecker(CheckerService):
         return result
 
 
-def _unsafe(name: str) -> str:
-    if name in ("system", "join", "skboutput", "unwatch"):
-        return f"{name}() is an unsafe function being used in safe mode"
-    return f"{name}() is unsafe. To use you need the --unsafe flag"
+def _count(low: int, high: int, given: int) -> str:
+    """Say how many arguments a function takes."""
+    limit = low if given < low else high
+    words = "no arguments" if limit == 0 else "one argument" if limit == 1 else f"{limit} arguments"
+    if low == high or limit == 0:
+        return f"requires {words}"
+    return f"requires at least {words}" if given < low else f"takes up to {words}"
 
 
-def _no_args(text: str, probe: str) -> tuple[str, str]:
-    if probe in ("tracepoint", "rawtracepoint"):
-        return (
-            f"the kernel pack does not know the arguments of {text}",
-            "capture a pack on a host that has it: btaot kernel capture",
-        )
-    return f"The args builtin can't be used with the {probe} probe", "use arg0, arg1, ..."
+def _unknown_args(text: str) -> tuple[str, str]:
+    return (
+        f"the kernel pack does not know the arguments of {text}",
+        "capture a pack on a host that has it: btaot kernel capture",
+    )

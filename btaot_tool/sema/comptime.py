@@ -15,32 +15,15 @@ from ..expand.rewrite import Rewriter
 from ..syntax import tree
 from .ctypes import from_c
 from .operators import lookup_member
-from .types import Agg, Array, Bool, Enum, Int, Opaque, Ptr, Stack, Str, Struct, Type, Unknown
+from .types import Array, Bool, Int, Struct, Type, Unknown, type_word
 
 if TYPE_CHECKING:
     from .checker import ExpressionChecker
 
-_WORDS: tuple[tuple[type[Type], str], ...] = (
-    (Bool, "bool"),
-    (Str, "string"),
-    (Ptr, "pointer"),
-    (Array, "array"),
-    (Struct, "c_type"),
-)
-
-
-def base_word(found: Type) -> str:
-    """Return the kind of a type in one word, as ``typeinfo`` tells it."""
-    if isinstance(found, Int | Enum):
-        return "int"
-    if isinstance(found, Opaque | Agg | Stack):
-        return str(found)
-    return next((word for kind, word in _WORDS if isinstance(found, kind)), type(found).__name__.lower())
-
 
 def type_info(found: Type) -> dict[str, Constant]:
     """Return what ``typeinfo`` tells about a type."""
-    return {"btf_id": 0, "base_type": base_word(found), "full_type": str(found)}
+    return {"btf_id": 0, "base_type": type_word(found), "full_type": str(found)}
 
 
 def evaluate(c: ExpressionChecker, node: tree.Node) -> Constant | None:

@@ -29,6 +29,8 @@ class MapInfo:
     decl: tree.MapDecl | None = None
     writers: set[int] = field(default_factory=set)  # templates that write it
     written: bool = False
+    read: bool = False  # an element or the value, not the map as a whole
+    copied: bool = False  # from an aggregation, which is refused
 
 
 @dataclass
@@ -76,10 +78,6 @@ class Scopes:
             if name in scope:
                 return scope[name]
         return None
-
-    def local(self, name: str) -> bool:
-        """Whether the innermost scope itself has the name."""
-        return name in self._stack[-1]
 
     def declare(self, variable: Variable) -> Variable:
         """Bring a variable into the innermost scope."""

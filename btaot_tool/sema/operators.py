@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..expand.stdlib import is_library
 from ..kernel.types import CStruct, Member
 from ..syntax import tree
+from .convert import convert_operands
 from .ctypes import from_c
 from .types import (
     INT64,
@@ -34,6 +36,7 @@ from .types import (
     Unknown,
     Void,
     integer_sign,
+    join,
 )
 
 if TYPE_CHECKING:
@@ -59,7 +62,8 @@ def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
     if node.op == "*":
         return _dereference(c, node, found)
     if node.op == "!":
-        c.condition(node.expr, found)
+        if not found.is_integer and not (isinstance(found, Agg) and found.castable):
+            return c.error(node, f"The ! operator can not be used on expressions of type '{found}'")
         return Bool()
     if not _numeric(found) or isinstance(found, Bool):
         return c.error(node, f"The {node.op} operator can not be used on expressions of type '{found}'")
@@ -83,8 +87,10 @@ def _address(c: ExpressionChecker, node: tree.Unary) -> Type:
 def _dereference(c: ExpressionChecker, node: tree.Unary, found: Type) -> Type:
     if isinstance(found, Ptr):
         return found.target
-    if found.is_integer:
+    if isinstance(found, Int | Enum):
         return UINT64
+    if isinstance(found, Bool):
+        return c.error(node, "The * operator can not be used on expressions of type 'bool'")
     if isinstance(found, Struct):
         return c.error(node, f"Can not dereference struct/union of type '{found}'. It is not a pointer.")
     return c.error(node, f"Can not dereference type '{found}'. It is not a pointer.")
@@ -122,34 +128,46 @@ def _increment(c: ExpressionChecker, node: tree.Unary) -> Type:
     return c.error(node, f"The {word} operator must be applied to a map or variable")
 
 
-def binary(c: ExpressionChecker, node: tree.Node, op: str, left_node: tree.Expr, left: Type, right: Type) -> Type:
+def binary(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> Type:
     """Type of ``left op right``; also used for compound assignments."""
+    op = node.op
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Bool() if op in COMPARISONS or op in LOGICAL else Unknown()
     if op in LOGICAL:
-        c.condition(left_node, left)
-        if isinstance(node, tree.Binary):
-            c.condition(node.right, right)
+        c.condition(node.left, left)
+        c.condition(node.right, right)
         return Bool()
     if isinstance(left, Ptr) or isinstance(right, Ptr):
         return _pointer_operation(c, node, op, left, right)
     if _numeric(left) and _numeric(right):
+        convert_operands(c, op, (node.left, node.right), (left, right))
         if op in COMPARISONS:
             return Bool()
         return _integer_operation(c, node, op, left, right)
     if op in ("==", "!=") and _comparable(left, right):
         _check_probe_literal(c, node, left, right)
         return Bool()
-    if op in COMPARISONS and isinstance(left, Str) and isinstance(right, Str):
-        return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
-    if type(left) is not type(right):
-        return c.error(node, f"Type mismatch for '{op}': comparing '{left}' with '{right}'")
+    return _refuse(c, node, left, right)
+
+
+def _refuse(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> Type:
+    op = node.op
+    if isinstance(left, Array) and isinstance(right, Array):
+        if op not in ("==", "!="):
+            return c.error(node, f"The {op} operator cannot be used on arrays.")
+        if left.count != right.count:
+            c.error(node, "Only arrays of same size support comparison operators.")
+        return c.error(node, "Only arrays of same sized integer support comparison operators.")
+    if join(left, right) is None:
+        notes = ((node.left.span, f"left ({left})"), (node.right.span, f"right ({right})"))
+        c.diags.error(node.span, f"Type mismatch for '{op}': comparing {left} with {right}", notes=notes)
+        return Unknown()
     return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
 
 
-def _check_probe_literal(c: ExpressionChecker, node: tree.Node, left: Type, right: Type) -> None:
+def _check_probe_literal(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> None:
     """``probe`` is a number until it is printed: only the runtime can tell whether it has a name that is known."""
-    if not isinstance(node, tree.Binary) or (left == PROBE_NAME) == (right == PROBE_NAME):
+    if (left == PROBE_NAME) == (right == PROBE_NAME):
         return
     if not isinstance(node.right if left == PROBE_NAME else node.left, tree.StringLiteral):
         c.error(node, "probe can only be compared with a string literal")
@@ -168,7 +186,7 @@ def _comparable(left: Type, right: Type) -> bool:
         case Record(), Record():
             return set(left.names) == set(right.names)
         case Array(), Array():
-            return left.size == right.size
+            return left == right and left.elem.is_integer
         case Opaque(), Opaque():
             return left.kind == right.kind
         case Opaque(), Str():
@@ -182,7 +200,7 @@ def _comparable(left: Type, right: Type) -> bool:
     return False
 
 
-def _integer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Type, right: Type) -> Type:
+def _integer_operation(c: ExpressionChecker, node: tree.Binary, op: str, left: Type, right: Type) -> Type:
     if isinstance(left, Bool) and isinstance(right, Bool):
         return Bool()
     lsign, rsign = integer_sign(left), integer_sign(right)
@@ -192,55 +210,27 @@ def _integer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Typ
         lsign = rsign
     elif rflex and not lflex:
         rsign = lsign
-    if op in ("/", "%") and lsign != rsign:
+    same = (left.size, lsign) == (right.size, rsign) and not isinstance(left, Agg) and not isinstance(right, Agg)
+    if op in ("/", "%") and not same and (lsign or rsign) and not is_library(node.span):
         c.warning(
             node, f"signed operands for '{op}' can lead to undefined behavior (cast to unsigned to silence warning)"
         )
     return INT64 if lsign or rsign or op == "-" else UINT64
 
 
-def _pointer_operation(c: ExpressionChecker, node: tree.Node, op: str, left: Type, right: Type) -> Type:
+def _pointer_operation(c: ExpressionChecker, node: tree.Binary, op: str, left: Type, right: Type) -> Type:
     pointer, other = (left, right) if isinstance(left, Ptr) else (right, left)
-    if op in COMPARISONS and (isinstance(other, Ptr) or _numeric(other)):
+    if op in COMPARISONS and isinstance(left, Ptr) and isinstance(right, Ptr):
+        if left.target != right.target and not is_library(node.span):
+            notes = ((node.left.span, f"left ({left.target})"), (node.right.span, f"right ({right.target})"))
+            message = f"comparison of distinct pointer types: {left.target}, {right.target}"
+            c.diags.warning(node.span, message, notes=notes)
+        return Bool()
+    if op in COMPARISONS and _numeric(other):
         return Bool()
     if _numeric(other) and (op == "+" or (op == "-" and isinstance(left, Ptr))):
         return pointer
     return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
-
-
-def cast(c: ExpressionChecker, node: tree.Cast, source: Type, target: Type) -> Type:
-    """Check a cast and return its type."""
-    if isinstance(source, Unknown) or isinstance(target, Unknown):
-        return target
-    if isinstance(target, Array) and target.count == 0 and source.size:
-        target = Array(target.elem, source.size // (target.elem.size or 1))
-    if isinstance(target, Str) and target.capacity == 0:
-        target = Str(source.size if isinstance(source, Str) else c.max_strlen)
-    if _castable(source, target):
-        if isinstance(source, Ptr) and isinstance(target, Ptr):
-            return replace(target, space=source.space)  # it still points where it did
-        return target
-    return c.error(node, f'Cannot cast from "{source}" to "{target}"')
-
-
-def _castable(source: Type, target: Type) -> bool:
-    if isinstance(target, (Int, Bool, Enum)):
-        return (
-            source.is_scalar
-            or (isinstance(source, Agg) and source.castable)
-            or (isinstance(source, (Array, Str)) and source.size in (1, 2, 4, 8))
-        )
-    if isinstance(target, Ptr):
-        return isinstance(source, Ptr) or source.is_integer or isinstance(source, (Str, Array))
-    if isinstance(target, Array):
-        if source.is_integer:
-            return target.size in (1, 2, 4, 8)
-        return source.size == target.size and isinstance(source, (Array, Str))
-    if isinstance(target, (Str, Buffer)):
-        return isinstance(source, (Str, Array, Buffer))
-    if isinstance(target, Opaque):
-        return (target == KSYM and source.is_integer) or source == target
-    return source == target and not isinstance(target, Void)
 
 
 def member(c: ExpressionChecker, node: tree.FieldAccess, base: Type) -> Type:
@@ -275,8 +265,14 @@ def find_member(c: ExpressionChecker, node: tree.Node, base: Type, name: str, sp
     found = lookup_member(definition, name, c.table)
     if found is None:
         hint = "another kernel pack may know it, or the script defines the struct with it" if base.kernel else ""
-        return c.error(node, f"{base.name} does not contain a field named '{name}'", hint)
+        return c.error(node, f"Struct/union of type '{base.name}' does not contain a field named '{name}'", hint)
     return from_c(found.type, c.table, space)
+
+
+def has_member(c: ExpressionChecker, base: Struct, name: str) -> bool:
+    """Tell whether a struct that is known has a member."""
+    definition = c.table.struct(base.name)
+    return definition is None or lookup_member(definition, name, c.table) is not None
 
 
 def lookup_member(definition: CStruct, name: str, table: object) -> Member | None:

@@ -6,18 +6,22 @@ the types of ``args``.
 
 from __future__ import annotations
 
+import contextlib
+
 from ..config import read_config
-from ..diagnostics import Diagnostics
+from ..diagnostics import CompileError, Diagnostics, Span
 from ..expand.native import NativeCode
 from ..kernel.types import Kernel, TypeTable
 from ..options import Options
-from ..probes import AttachSpec, ParseContext, parse_attach_point
+from ..payload.layout import ProbeKind
+from ..probes import AttachSpec, ParseContext, expand_provider, parse_attach_point
 from ..syntax import tree
 from ..syntax.walk import walk
 from .env import DECLARED_KINDS, Globals
 from .result import Checked, NamedParam, Template
 from .statements import Checker
 from .types import INT64, Unknown
+from .variables import check_variables
 
 MAX_ROUNDS = 50
 
@@ -38,10 +42,12 @@ def check_program(
     _refuse_unsupported(program, diags)
     code = native or NativeCode()
     config = read_config(program.config, diags, options.config)
-    templates = _templates(program, ParseContext(kernel, diags))
+    templates = _templates(program, ParseContext(kernel, diags, options.target, options.unsafe))
     diags.check()
     if not templates:
         raise diags.fatal(None, "the script has no probes", "a script needs at least one, such as: begin { }")
+    check_variables(program, diags)
+    diags.check()
     shared = Globals()
     _declare_maps(program, shared, diags)
     params: dict[str, NamedParam] = {}
@@ -78,12 +84,31 @@ def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:
     for node in program.probes:
         groups: dict[object, list[AttachSpec]] = {}
         used = _used_args(node)
-        for point in node.attach_points:
-            spec = parse_attach_point(point, ctx)
-            groups.setdefault(_group_key(spec, used), []).append(spec)
+        for point in [p for written in node.attach_points for p in expand_provider(written, ctx)]:
+            with contextlib.suppress(CompileError):  # it is noted, and the others are looked at
+                spec = parse_attach_point(point, ctx)
+                groups.setdefault(_group_key(spec, used), []).append(spec)
         for specs in groups.values():
             templates.append(Template(len(templates), specs[0].probe, node, specs))
+    _check_instances(templates, ctx.diags)
     return templates
+
+
+def _check_instances(templates: list[Template], diags: Diagnostics) -> None:
+    """A trial has a name of its own; a block has no more than one iterator."""
+    trials: dict[str, Span] = {}
+    iterators: set[tree.Probe] = set()
+    for template in templates:
+        for spec in template.attaches:
+            if spec.probe.kind in (ProbeKind.TEST, ProbeKind.BENCH):
+                first = trials.setdefault(spec.text, spec.point.span)
+                if first is not spec.point.span:
+                    what = f'"{spec.target}" was used as the name for more than one {spec.probe.name.upper()} probe'
+                    diags.error(spec.point.span, what, notes=((first, "this is the other instance"),))
+            elif spec.probe.kind is ProbeKind.ITER:
+                if template.node in iterators:
+                    diags.error(spec.point.span, "iter probe only supports one attach point.")
+                iterators.add(template.node)
 
 
 def _positional_in_probes(templates: list[Template]) -> int:
@@ -135,7 +160,7 @@ def _settle(shared: Globals) -> bool:
     """Give maps that only initialise themselves (``@a++``) their type; returns whether that changed anything."""
     changed = False
     for info in shared.maps.values():
-        if isinstance(info.value, Unknown) and info.written:
+        if isinstance(info.value, Unknown) and (info.written or info.read) and not info.copied:
             info.value = INT64
             changed = True
     return changed

@@ -12,12 +12,16 @@ from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
 from ..syntax import tree
 from ..syntax.walk import walk
+from .convert import convert, literal_value
 from .ctypes import BASIC, enum_type, from_c, struct_type
 from .env import Globals, MapInfo, Scopes
 from .result import NamedParam, Template
 from .types import (
+    NAMED_TYPES,
+    Agg,
     Array,
     Buffer,
+    Int,
     Ptr,
     Space,
     Str,
@@ -26,6 +30,7 @@ from .types import (
     Void,
     join,
     literal_type,
+    type_word,
 )
 
 
@@ -53,11 +58,12 @@ class CheckerService:
         self.functions: Mapping[str, CFunc] = {}  # of imported C sources
         self.max_strlen: int = config.max_strlen
         self.stack_mode: str = config.stack_mode
-        self.unstable_tseries: str = config.unstable_tseries
         self.dummy_ts_map: str = config.dummy_ts_map
         self.params = params
         self.scopes = Scopes()
         self.final = False
+        self.loops = 0  # around this place
+        self.callbacks = 0  # the loops among them that run as a callback: for
         self.positional = 0
         self.host_branches = 0  # around this place: conditions that only the host can decide
 
@@ -91,35 +97,40 @@ class CheckerService:
         assert isinstance(node, tree.Node)
         return self.error(node, "expected an expression, found a type")
 
-    def literal_int(self, node: object, what: str) -> int | None:
-        """Return the value of an integer literal argument; None after noting an error."""
+    def literal_int(self, call: tree.Node, node: object, name: str, message: str = "") -> int | None:
+        """Return the value of an integer literal, an argument of a call; None after noting an error."""
         assert isinstance(node, tree.Node)
-        if isinstance(node, tree.Unary) and node.op == "-" and isinstance(node.expr, tree.IntLiteral):
+        value = literal_value(node)
+        if value is not None and isinstance(node, tree.Expr):
             self.expr(node)
-            return -node.expr.value
-        if isinstance(node, tree.IntLiteral):
-            self.expr(node)
-            return node.value
+            return value
         if isinstance(node, tree.Name) and (value := self._constant(node)) is not None:
             return value
-        self.error(node, f"{what} must be an integer literal", _parameter_hint(node))
+        self._no_literal(call, node, message or f"{name}() expects a int literal (%s provided)")
         return None
 
-    def literal_str(self, node: object, what: str) -> str | None:
-        """Return the text of a string literal argument; None after noting an error."""
+    def literal_str(self, call: tree.Node, node: object, name: str, message: str = "") -> str | None:
+        """Return the text of a string literal, an argument of a call; None after noting an error."""
         assert isinstance(node, tree.Node)
         if isinstance(node, tree.StringLiteral):
             self.expr(node)
             return node.value
-        self.error(node, f"{what} must be a string literal", _parameter_hint(node))
+        self._no_literal(call, node, message or f"{name}() expects a string literal (%s provided)")
+        if isinstance(node, tree.Positional) and not message:
+            self.error(node, f"Use str(${node.index}) to treat ${node.index} as a string")
         return None
+
+    def _no_literal(self, call: tree.Node, node: tree.Node, message: str) -> None:
+        found = self.arg(node)
+        if not isinstance(found, Unknown) or "%" not in message:
+            self.error(call, message.replace("%s", type_word(found)), _parameter_hint(node))
 
     def map_of(self, node: tree.MapRef) -> MapInfo:
         """Return what is known of a map."""
         return self.shared.map(node.name, node.span)
 
-    def use_key(self, info: MapInfo, node: tree.Node, key: Type | None) -> None:
-        """Join the key of one use of a map; None stands for a use without key."""
+    def use_key(self, info: MapInfo, node: tree.Node, key: Type | None, key_node: tree.Node | None = None) -> None:
+        """Join the key of one use of a map, which ``key_node`` gives; None stands for a use without key."""
         keyed = key is not None
         if info.keyed is None:
             info.keyed = keyed
@@ -139,9 +150,13 @@ class CheckerService:
                 )
             return
         if key is not None and not isinstance(key, Unknown):
-            self._join_key(info, node, key)
+            self._join_key(info, node, key, key_node or node)
 
-    def _join_key(self, info: MapInfo, node: tree.Node, key: Type) -> None:
+    def _join_key(self, info: MapInfo, node: tree.Node, key: Type, key_node: tree.Node) -> None:
+        if isinstance(key, Void) or (isinstance(key, Agg) and not key.castable):
+            self.error(node, f"Value '{key}' cannot be used as a map key.")
+            return
+        key = Int(8, key.signed) if isinstance(key, Agg) else key
         joined = join(info.key, key)
         if joined is None:
             self.error(
@@ -152,9 +167,15 @@ class CheckerService:
         elif joined != info.key:
             info.key = joined
             self.shared.changed = True
+        elif not convert(self, key_node, key, info.key):
+            self.error(
+                node,
+                f"Type mismatch for {info.name}: trying to assign key of type '{key}' when map already has a key type"
+                f" '{info.key}'",
+            )
 
-    def use_value(self, info: MapInfo, node: tree.Node, value: Type) -> None:
-        """Join the value that is stored in a map."""
+    def use_value(self, info: MapInfo, node: tree.Node, value: Type, value_node: tree.Node | None = None) -> None:
+        """Join the value that is stored in a map, which ``value_node`` gives."""
         info.written = True
         info.writers.add(self.template.index)
         if isinstance(value, Unknown):
@@ -169,6 +190,12 @@ class CheckerService:
         elif joined != info.value:
             info.value = joined
             self.shared.changed = True
+        elif not isinstance(value, Agg) and not convert(self, value_node or node, value, info.value):
+            self.error(
+                node,
+                f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already has a value"
+                f" type '{info.value}'",
+            )
 
     def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
         """Join a value into the type of a scratch variable (``statements.Checker``)."""
@@ -192,6 +219,8 @@ class CheckerService:
             return Void()
         if node.name in BASIC:
             return BASIC[node.name]
+        if node.name in NAMED_TYPES:
+            return NAMED_TYPES[node.name]
         if node.name.startswith(("struct ", "union ", "enum ")):
             return self._tagged_type(node)
         typedef = self.table.typedef(node.name)
@@ -234,6 +263,9 @@ class CheckerService:
     def _operand(self, node: tree.Sizeof | tree.Offsetof | tree.TypeInfo | tree.TypeOf) -> Type:
         """Return the type that a type operator is about; a lone name may be a type."""
         operand = node.operand
+        if isinstance(operand, tree.MapRef) and (info := self.map_of(operand)).keyed is not False:
+            self.template.types[operand] = info.key  # a map with keys stands for the type of its key
+            return info.key
         if isinstance(operand, tree.Name) and self._is_type(operand.name):
             found = self.type_name(tree.TypeName(operand.span, operand.name))
         else:
@@ -245,7 +277,8 @@ class CheckerService:
         if library.find(name) is not None or self.table.enumerator(name) is not None:
             return False
         tagged = (f"{tag} {name}" for tag in ("struct", "union", "enum"))
-        known = name in BASIC or name in ("string", "buffer", "void") or self.table.typedef(name) is not None
+        known = name in BASIC or name in NAMED_TYPES or name in ("string", "buffer", "void")
+        known = known or self.table.typedef(name) is not None
         return known or any(self._find_tagged(tag) for tag in tagged)
 
 

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import library
-from ..expand import constants
+from ..diagnostics import Span
+from ..expand import constants, stdlib
+from ..payload.layout import TypeKind
 from ..syntax import tree
 from . import comptime, operators
 from .checker import ExpressionChecker
+from .convert import convert
 from .env import MapInfo, Variable
-from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void, fits, join
+from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void, join
+
+_AGGREGATE_EXAMPLES = {
+    TypeKind.COUNT: "count()",
+    TypeKind.SUM: "sum(retval)",
+    TypeKind.MIN: "min(retval)",
+    TypeKind.MAX: "max(retval)",
+    TypeKind.AVG: "avg(retval)",
+    TypeKind.HIST: "hist(retval)",
+    TypeKind.LHIST: "lhist(rand %10, 0, 10, 1)",
+    TypeKind.TSERIES: "tseries(rand %10, 10s, 1)",
+    TypeKind.STATS: "stats(arg2)",
+}
 
 
 class Checker(ExpressionChecker):
     """Checks one program template."""
 
-    loops = 0
+    _is_last = False  # of the statements in its block
 
     def check(self) -> None:
         """Check predicate and body of the template."""
         probe = self.template.node
         if probe.predicate is not None:
-            self.condition(probe.predicate, self.expr(probe.predicate))
+            place = tree.Node(probe.predicate_span) if probe.predicate_span else probe.predicate
+            self.condition(place, self.expr(probe.predicate))
         self.expr(probe.body)
 
     def statement(self, node: tree.Stmt) -> None:
@@ -29,9 +47,8 @@ class Checker(ExpressionChecker):
 
     def _Block(self, node: tree.Block) -> Type:
         self.scopes.push()
-        for i, stmt in enumerate(node.body):
-            if i and _ends(node.body[i - 1]):
-                self.warning(stmt, "Unreachable statement", "what stands after exit() or return never runs")
+        for stmt in node.body:
+            self._is_last = stmt is node.body[-1] and node.value is None
             self.statement(stmt)
         result = self.expr(node.value) if node.value is not None else Void()
         self.scopes.pop()
@@ -40,7 +57,7 @@ class Checker(ExpressionChecker):
     def _IfExpr(self, node: tree.IfExpr) -> Type:
         if isinstance(node.cond, tree.Comptime):
             return self._comptime_if(node, node.cond)
-        self.condition(node.cond, self.expr(node.cond))
+        self.condition(node, self.expr(node.cond))
         return self._host_if(node) if comptime.is_hosts(self, node.cond) else self._if_branches(node)
 
     def _host_if(self, node: tree.IfExpr) -> Type:
@@ -66,7 +83,23 @@ class Checker(ExpressionChecker):
         return self.expr(self.template.lowered[node])
 
     def _ExprStmt(self, node: tree.ExprStmt) -> None:
-        self.expr(node.expr)
+        is_last = self._is_last
+        found = self.expr(node.expr)
+        counts = isinstance(node.expr, tree.Unary) and node.expr.op in ("++x", "--x", "x++", "x--")
+        if node.implied or counts or stdlib.is_library(node.span):
+            return
+        if self._discards(node.expr) or not isinstance(found, Void | Unknown):
+            self.warning(tree.Node(_without_semicolon(node.span)) if is_last else node, "Return value discarded.")
+
+    def _discards(self, node: tree.Node | None) -> bool:
+        """Tell whether a block or if that stands as a statement has a value all the same."""
+        if isinstance(node, tree.IfExpr):
+            return node.otherwise is not None and self._discards(node.then) and self._discards(node.otherwise)
+        last = node.body[-1] if isinstance(node, tree.Block) and node.body else None
+        if not isinstance(last, tree.ExprStmt) or not last.implied:
+            return False
+        found = self.template.types.get(last.expr, Unknown())
+        return self._discards(last.expr) or not isinstance(found, Void | Unknown)
 
     def _Assign(self, node: tree.Assign) -> None:
         target, value = node.target, node.value
@@ -84,11 +117,21 @@ class Checker(ExpressionChecker):
 
     def _assign_to_variable(self, node: tree.Assign, target: tree.Variable) -> None:
         if node.op == "=":
-            self.assign_variable(node, target, self.value_type(node.value, self.expr(node.value)))
+            self.assign_variable(node, target, self._variable_value(node, node.value))
             return
-        left = self.expr(target)
-        right = self.expr(node.value)
-        self.assign_variable(node, target, operators.binary(self, node, node.op[:-1], target, left, right))
+        self.assign_variable(node, target, self._compound(node, self.expr(target)))
+
+    def _compound(self, node: tree.Assign, left: Type) -> Type:
+        """Type of the operation in ``target op= value``."""
+        operation = tree.Binary(node.op_span or node.span, node.op[:-1], node.target, node.value)
+        return operators.binary(self, operation, left, self.expr(node.value))
+
+    def _variable_value(self, node: tree.Stmt, value: tree.Expr) -> Type:
+        """Return the type of a value for a scratch variable."""
+        found = self.expr(value)
+        if isinstance(found, Void) or (isinstance(found, Agg) and not found.castable):
+            return self.error(node, f"Value '{found}' cannot be assigned to a scratch variable.")
+        return self.value_type(value, found)
 
     def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
         """Join a value into the type of a scratch variable, which it declares if it is new."""
@@ -107,16 +150,8 @@ class Checker(ExpressionChecker):
             return
         key = self._key(variable)
         known = self.shared.variables.get(key, Unknown())
-        if variable.fixed and not isinstance(known, Unknown):
-            if not (fits(value, known) or _narrow_ok(value, known) or _literal_fits(node, known)):
-                self.error(
-                    node,
-                    f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
-                    f" variable already has a type '{known}'",
-                )
-            return
-        joined = join(known, value)
-        if joined is None:
+        joined = known if variable.fixed and not isinstance(known, Unknown) else join(known, value)
+        if joined is None or (joined == known and not convert(self, _value_of(node), value, known)):
             self.error(
                 node,
                 f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
@@ -128,15 +163,18 @@ class Checker(ExpressionChecker):
 
     def _assign_to_map(self, node: tree.Assign, target: tree.MapRef | tree.MapAccess) -> None:
         info = self.map_of(target if isinstance(target, tree.MapRef) else target.map)
-        self.use_key(info, target, None if isinstance(target, tree.MapRef) else self.expr(target.key))
+        if isinstance(target, tree.MapRef):
+            self.use_key(info, target, None)
+        else:
+            self.use_key(info, target, self.expr(target.key), target.key)
         call = aggregation(node.value)
         if call is not None:
             value = self._aggregate_in(node, node.value, call)
         elif node.op == "=":
-            value = self.value_type(node.value, self.expr(node.value))
+            value = self._map_value_of(info, node)
         else:
             left = info.value if not isinstance(info.value, Unknown) else INT64
-            value = operators.binary(self, node, node.op[:-1], target, left, self.expr(node.value))
+            value = self._compound(node, left)
         if isinstance(info.value, Agg) and not isinstance(value, (Agg, Unknown)):
             self.error(
                 node,
@@ -144,8 +182,36 @@ class Checker(ExpressionChecker):
                 f" already has a type '{info.value}'",
             )
             value = info.value
-        self.use_value(info, node, value)
+        self.use_value(info, call or node, value, _value_of(node))
+        self._check_kind(info, target)
         self.template.types[target] = info.value
+
+    def _check_kind(self, info: MapInfo, target: tree.MapRef | tree.MapAccess) -> None:
+        """A map that is declared is of a kind that its values need."""
+        if info.decl is None or isinstance(info.value, Unknown):
+            return
+        wanted = "percpuhash" if isinstance(info.value, Agg) else "hash"
+        if info.decl.kind.startswith("percpu") is not wanted.startswith("percpu"):
+            name = target if isinstance(target, tree.MapRef) else target.map
+            what = f"Type from declaration: {info.decl.kind}. Type from value/key type: {wanted}"
+            self.error(name, f"Incompatible map types. {what}")
+
+    def _map_value_of(self, info: MapInfo, node: tree.Assign) -> Type:
+        """Return the type of a value for a map: the whole of an aggregation stays in its own map."""
+        found = self.expr(node.value)
+        if isinstance(found, Void):
+            return self.error(node, "Value 'void' cannot be assigned to a map.")
+        if isinstance(found, Agg) and not (found.castable and info.value.is_integer):
+            info.copied = True
+            example = _AGGREGATE_EXAMPLES.get(found.kind, "count()")
+            message = (
+                f"Map value '{found}' cannot be assigned from one map to another. The function that returns this type"
+                f" must be called directly e.g. `{info.name} = {example};`."
+            )
+            hint = "Add a cast to integer if you want the value of the aggregate, e.g. "
+            name = node.value.name if isinstance(node.value, tree.MapRef) else "@"
+            return self.error(node, message, f"{hint}`{info.name} = (int64){name};`." if found.castable else "")
+        return self.value_type(node.value, found)
 
     def _aggregate_in(self, node: tree.Assign, value: tree.Expr, call: tree.Call | tree.Name) -> Type:
         """Check an aggregation, with the block around it if there is one."""
@@ -171,10 +237,11 @@ class Checker(ExpressionChecker):
         self.template.types[call] = self._apply(entry, call, args)
 
     def _Let(self, node: tree.Let) -> None:
-        value = self.value_type(node.value, self.expr(node.value)) if node.value is not None else None
-        if self.scopes.local(node.name):
-            self.error(node, f"Variable ${node.name} was already declared. Variable shadowing is not allowed.")
+        value = self._variable_value(node, node.value) if node.value is not None else None
         declared = self.type_name(node.type) if node.type is not None else None
+        if node.type is not None and isinstance(declared, Agg | Void):
+            self.error(node.type, f"Invalid variable declaration type: {declared}")
+            declared = None
         variable = self.scopes.declare(Variable(node.name, node, fixed=declared is not None and declared.size > 0))
         self.template.variables[node] = variable
         if declared is not None and declared.size and self._key(variable) not in self.shared.variables:
@@ -183,10 +250,12 @@ class Checker(ExpressionChecker):
         if value is not None:
             self._join_variable(node, variable, value)
 
-    def _loop(self, body: tree.Block) -> None:
+    def _loop(self, body: tree.Block, callback: bool = False) -> None:
         self.loops += 1
+        self.callbacks += callback
         self.expr(body)
         self.loops -= 1
+        self.callbacks -= callback
 
     def _While(self, node: tree.While) -> None:
         self.condition(node.cond, self.expr(node.cond))
@@ -197,22 +266,23 @@ class Checker(ExpressionChecker):
             self.expr(node.count)  # known when the program is loaded: no more than the maximum are run
             self._loop(node.body)
             return
-        count = self.literal_int(node.count, "the count of unroll")
+        count = self.literal_int(node, node.count, "unroll", "invalid unroll value")
         if count is not None and not 1 <= count <= 100:
-            self.error(node.count, "unroll " + ("minimum value is 1" if count < 1 else "maximum value is 100"))
+            self.error(node, "unroll " + ("minimum value is 1" if count < 1 else "maximum value is 100"))
         self.template.constants[node] = count or 1
         self._loop(node.body)
 
     def _ForRange(self, node: tree.ForRange) -> None:
         start, end = self.expr(node.start), self.expr(node.end)
-        for part, found in ((node.start, start), (node.end, end)):
+        for what, found in (("start", start), ("end", end)):
             if not (found.is_integer or isinstance(found, Unknown)):
-                self.error(part, f"Loop range requires an integer, got {found}")
+                place = node.range_span or node.span
+                self.error(place, f"Loop range requires an integer for the {what} value")
         self.scopes.push()
         variable = self.scopes.declare(Variable(node.name, node))
         self.template.variables[node] = variable
         self._join_variable(node, variable, INT64)
-        self._loop(node.body)
+        self._loop(node.body, callback=True)
         self.scopes.pop()
 
     def _ForMap(self, node: tree.ForMap) -> None:
@@ -223,7 +293,7 @@ class Checker(ExpressionChecker):
         variable = self.scopes.declare(Variable(node.name, node))
         self.template.variables[node] = variable
         self._set_pair(node, info, variable)
-        self._loop(node.body)
+        self._loop(node.body, callback=True)
         self.scopes.pop()
 
     def _set_pair(self, node: tree.ForMap, info: MapInfo, variable: Variable) -> None:
@@ -248,7 +318,7 @@ class Checker(ExpressionChecker):
         if node.value is not None:
             found = self.expr(node.value)
             if not (found.is_integer or isinstance(found, Unknown)):
-                self.error(node, f"return value must be an integer, got '{found}'")
+                self.error(node, f"Probe return values can only be integers. Found {found}")
 
     def _ImportStmt(self, node: tree.ImportStmt) -> None:
         self.error(node, "import is not supported yet")
@@ -264,26 +334,17 @@ def aggregation(value: tree.Expr) -> tree.Call | tree.Name | None:
     return value if entry is not None and entry.aggregate else None
 
 
-def _ends(stmt: tree.Stmt) -> bool:
-    """Whether a statement ends the run or the round of a loop."""
-    if isinstance(stmt, tree.ExprStmt) and isinstance(stmt.expr, (tree.Call, tree.Name)):
-        return stmt.expr.name == "exit"
-    return isinstance(stmt, tree.Jump)
+def _without_semicolon(span: Span) -> Span:
+    """Return the place of the last statement of a block, whose semicolon could as well not be there."""
+    if span.source.line(span.end_line)[: span.end_column - 1].endswith(";"):
+        return replace(span, end_column=span.end_column - 1)
+    return span
 
 
-def _narrow_ok(value: Type, place: Type) -> bool:
-    """Whether an integer literal's flexible sign lets it into a declared place."""
-    return place.is_integer and isinstance(value, Int) and value.flexible and value.size <= place.size
-
-
-def _literal_fits(node: tree.Node, place: Type) -> bool:
-    """Whether the number that is assigned is in the range of a declared integer type."""
-    if not isinstance(node, (tree.Assign, tree.Let)) or not isinstance(place, Int):
-        return False
-    value, sign = node.value, 1
-    if isinstance(value, tree.Unary) and value.op == "-":
-        value, sign = value.expr, -1
-    if not isinstance(value, tree.IntLiteral):
-        return False
-    bits = 8 * place.size - place.signed
-    return (-(1 << bits) if place.signed else 0) <= sign * value.value < 1 << bits
+def _value_of(node: tree.Node) -> tree.Node:
+    """Return what a statement assigns."""
+    if isinstance(node, tree.Let) and node.value is not None:
+        return node.value
+    if isinstance(node, tree.Assign):
+        return node.value if node.op == "=" else tree.Node(node.op_span or node.span)
+    return node

@@ -7,7 +7,7 @@ laid out the same in maps, events and on the stack.  Sizes are bytes.  Layouts n
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..payload.layout import StackMode, TypeKind
 
@@ -377,7 +377,45 @@ class Agg(Type):
         return self.kind in (TypeKind.COUNT, TypeKind.SUM, TypeKind.MIN, TypeKind.MAX, TypeKind.AVG)
 
     def __str__(self) -> str:
-        return f"{self.kind.name.lower()}_t"
+        signed = self.signed or self.kind not in (TypeKind.SUM, TypeKind.MIN, TypeKind.MAX, TypeKind.AVG)
+        return f"{'' if signed else 'u'}{self.kind.name.lower()}_t"
+
+
+_WORDS: tuple[tuple[type[Type], str], ...] = (
+    (Bool, "bool"),
+    (Str, "string"),
+    (Ptr, "pointer"),
+    (Array, "array"),
+    (Struct, "c_type"),
+    (Unknown, "none"),
+)
+
+
+def type_word(found: Type) -> str:
+    """Return the kind of a type in one word, as messages and ``typeinfo`` tell it."""
+    if isinstance(found, Int | Enum):
+        return "int"
+    if isinstance(found, Stack):
+        return "ustack" if found.user else "kstack"
+    if isinstance(found, Agg):
+        return f"{found.kind.name.lower()}_t"
+    if isinstance(found, Opaque):
+        return found.word
+    return next((word for kind, word in _WORDS if isinstance(found, kind)), type(found).__name__.lower())
+
+
+#: Types that only the language has, by the names that scripts may write.
+NAMED_TYPES: dict[str, Type] = {
+    "inet": INET,
+    "username_t": USERNAME,
+    "macaddr_t": MAC,
+    "cgroup_path_t": CGROUP_PATH,
+    **{
+        f"{sign}{kind.name.lower()}_t": Agg(kind, signed=not sign)
+        for kind in (TypeKind.COUNT, TypeKind.SUM, TypeKind.AVG, TypeKind.MIN, TypeKind.MAX, TypeKind.STATS)
+        for sign in ("", "u")
+    },
+}
 
 
 def integer_sign(t: Type) -> bool:
@@ -440,8 +478,8 @@ def join(a: Type, b: Type) -> Type | None:
         case Buffer(), Buffer():
             return Buffer(max(a.capacity, b.capacity))
         case Ptr(), Ptr():
-            space = a.space if a.space is not Space.NONE else b.space
-            return replace(a if not isinstance(a.target, Void) else b, space=space)
+            target = _join_target(a.target, b.target)
+            return target and Ptr(target, a.space if a.space is not Space.NONE else b.space)
         case Tuple(), Tuple() if len(a.items) == len(b.items):
             items = [join(_nameless(x), _nameless(y)) for x, y in zip(a.items, b.items, strict=True)]
             return None if None in items else Tuple(tuple(i for i in items if i))
@@ -450,6 +488,13 @@ def join(a: Type, b: Type) -> Type | None:
             items = [join(_nameless(x), _nameless(other[n])) for n, x in zip(a.names, a.items, strict=True)]
             return None if None in items else Record(tuple(i for i in items if i), a.names)
     return None
+
+
+def _join_target(a: Type, b: Type) -> Type | None:
+    """Return what a pointer points to that holds pointers to both."""
+    if isinstance(a, Void | Struct | Str | Array) or isinstance(b, Void | Struct | Str | Array):
+        return a if a == b else None
+    return join(a, b)
 
 
 def fits(value: Type, place: Type) -> bool:

@@ -48,8 +48,12 @@ def _split(text: str, offset: int) -> tuple[list[str], list[bool]]:
 
 
 def _check_parameter(text: str, i: int, offset: int) -> None:
-    if re.compile(r"\$[1-9]").match(text, i):
+    if number := re.compile(r"\$([1-9][0-9]*)").match(text, i):
+        if int(number[1]) >= 1 << 64:
+            what = f"overflow error, maximum value is {(1 << 64) - 1}: {number[1]}"
+            raise LiteralError(f"positional parameter is not valid: {what}", 0, offset + len(text))
         return
     after = text[i + 1 : i + 2]
-    hint = f'to mean the character itself, put this part of the attach point in quotes: "${after}"'
-    raise LiteralError(f"invalid positional parameter '${after}'", offset + i, offset + i + 1 + len(after), hint)
+    quote = f'Try quoting this entire part if this is intentional e.g. "${after}".'
+    what = "invalid trailing character for positional param" if after else "positional parameter is not valid"
+    raise LiteralError(f"{what}: {after}. {quote}", 0, offset + len(text))

@@ -15,6 +15,7 @@ from ..diagnostics import Diagnostics, Source, Span
 from . import tree
 from .attach import parse_attach_point
 from .lalr import Token
+from .lexer import next_end, skip_layout
 from .literals import LiteralError, integer_value, string_value
 
 Values = Sequence[Any]
@@ -78,7 +79,8 @@ class Builder:
         """Note an error in a range of the text; text that is no script at all need not be reported line by line."""
         self.errors += 1
         if self.errors <= MAX_ERRORS:
-            self.diags.error(self.at(start, end), message, hint, code)
+            prefix = "" if code != "syntax" else "syntax: "
+            self.diags.error(self.at(start, end), prefix + message, hint, code)
 
     def _words(self, values: Values, kind: str) -> list[str]:
         return [self.word(v) for v in values if isinstance(v, Token) and v.type == kind]
@@ -111,7 +113,8 @@ class Builder:
     def map_decl(self, values: Values, start: int, end: int) -> tree.MapDecl:
         _let, name, _eq, kind, _open, number, close, *_ = values
         entries = self._integer(number)[0]
-        return tree.MapDecl(self.at(start, close.end), self.word(name), self.word(kind), entries)
+        last = values[-1].end if values[-1] is not close else skip_layout(self.text, close.end)
+        return tree.MapDecl(self.at(start, last), self.word(name), self.word(kind), entries)
 
     def macro(self, values: Values, start: int, end: int) -> tree.Macro:
         params = [v for v in values if isinstance(v, tree.MacroParam)]
@@ -132,19 +135,22 @@ class Builder:
 
     def probe(self, values: Values, start: int, end: int) -> tree.Probe:
         points = [v for v in values if isinstance(v, tree.AttachPoint)]
-        predicate = values[-2] if isinstance(values[-2], tree.Expr) else None
-        return tree.Probe(self.at(start, end), points, predicate, _plain(values[-1]))
+        predicate = values[-2] if isinstance(values[-2], tree.Predicate) else None
+        body = _plain(values[-1])
+        if predicate is None:
+            return tree.Probe(self.at(start, end), points, None, body)
+        return tree.Probe(self.at(start, end), points, predicate.expr, body, predicate.span)
 
     def attach_point(self, values: Values, start: int, end: int) -> tree.AttachPoint:
         raw = self.text[start:end]
         try:
             return parse_attach_point(raw, self.at(start, end))
         except LiteralError as e:
-            self.error(start + e.start, start + e.end, str(e), e.hint)
+            self.error(start + e.start, start + e.end, str(e), e.hint, "attach-point")
             return tree.AttachPoint(self.at(start, end), raw, raw.split(":")[0], [])
 
-    def predicate(self, values: Values, start: int, end: int) -> tree.Expr:
-        return values[1]  # type: ignore[no-any-return]
+    def predicate(self, values: Values, start: int, end: int) -> tree.Predicate:
+        return tree.Predicate(self.at(start, end), values[1])
 
     # ---- statements
 
@@ -155,35 +161,55 @@ class Builder:
         if items and isinstance(items[-1], tree.Expr):
             value = items.pop()
         body: list[tree.Stmt] = []
-        for item in items:
+        for i, item in enumerate(items):
+            rest = [*items[i + 1 : i + 3], *([] if value is None else [value])]
             if isinstance(item, tree.Expr):
-                body.append(tree.ExprStmt(item.span, _plain(item)))
+                implied = len(rest) > 1 or (rest != [] and not isinstance(rest[0], Token))
+                span = self._statement_span(item, rest[0] if rest else None, implied)
+                body.append(tree.ExprStmt(span, _plain(item, implied)))
             elif isinstance(item, tree.Stmt):
+                if isinstance(item, tree.Jump):
+                    item.span = self._statement_span(item, rest[0] if rest else None, True)
                 body.append(item)
         return tree.Block(self.at(start, end), body, value)
+
+    def _statement_span(self, item: tree.Node, after: object, more: bool) -> Span:
+        """Return the place of a statement as messages show it: with its semicolon, unless it begins with $ or @.
+
+        ``more``: other statements follow.
+        """
+        start = self._offset(item.span)
+        if isinstance(after, Token) and after.type == ";" and self.text[start] not in "$@":
+            return self.at(start, after.end)
+        if more and isinstance(item, tree.IfExpr | tree.Block | tree.Jump):
+            return self.at(start, skip_layout(self.text, self._offset(item.span, end=True)))
+        return item.span
 
     def stray(self, values: Values, start: int, end: int) -> Token:
         return values[0]  # type: ignore[no-any-return]
 
     def assign(self, values: Values, start: int, end: int) -> tree.Assign:
         target, op, value = values
-        self._check_target(target, self.word(op), start, op.start)
-        return tree.Assign(self.at(start, end), target, self.word(op), value)
+        if not isinstance(target, _COUNTABLE):
+            self._check_target(target, op, start, end)
+        return tree.Assign(self.at(start, end), target, self.word(op), value, self.at(op.start, end))
 
-    def _check_target(self, target: tree.Expr, op: str, start: int, end: int) -> None:
-        if isinstance(target, _COUNTABLE) or (isinstance(target, tree.Name) and target.name == "_" and op == "="):
+    def _check_target(self, target: tree.Expr, op: Token, start: int, end: int) -> None:
+        if isinstance(target, tree.Name) and target.name == "_" and op.type == "=":
             return
-        end = start + len(self.text[start:end].rstrip())
-        if isinstance(target, tree.FieldAccess | tree.Index):
-            hint = "make a new value and assign that; memory of the kernel or of a process cannot be written"
-            self.error(start, end, "fields and elements cannot be assigned to", hint)
+        if self.text[start] not in "$@" or isinstance(target, tree.Positional | tree.PositionalCount):
+            self.error(op.start, op.start + 1, "expected ';'", "only $variables and @maps can be assigned to")
+        elif isinstance(target, tree.FieldAccess):
+            what = "Consider creating a new value and assigning it instead."
+            self.error(start, end, f"Tuples and records are immutable once created. {what}")
         else:
             self.error(start, end, "invalid assignment target", "only $variables and @maps can be assigned to")
 
     def let(self, values: Values, start: int, end: int) -> tree.Let:
         named_type = next((v for v in values if isinstance(v, tree.TypeName | tree.TypeOf)), None)
         value = next((v for v in values if isinstance(v, tree.Expr)), None)
-        return tree.Let(self.at(start, end), self.word(values[1])[1:], named_type, value)
+        name = self.word(values[1])[1:]
+        return tree.Let(self.at(start, end), name, named_type, value, self.at(start, values[1].end))
 
     def jump(self, values: Values, start: int, end: int) -> tree.Jump:
         return tree.Jump(self.at(start, end), self.word(values[0]), values[1] if len(values) > 1 else None)
@@ -192,32 +218,57 @@ class Builder:
         return tree.ImportStmt(self.at(start, end), self._string(values[1]))
 
     def while_loop(self, values: Values, start: int, end: int) -> tree.While:
-        self._check_condition(values[1])
+        self._check_condition(values)
         return tree.While(self.at(start, end), values[1], _plain(values[2]))
 
     def unroll(self, values: Values, start: int, end: int) -> tree.Unroll:
+        self._check_condition(values)
         return tree.Unroll(self.at(start, end), values[1], _plain(values[2]))
 
     def for_range(self, values: Values, start: int, end: int) -> tree.ForRange:
         first, last = [v for v in values[:-1] if isinstance(v, tree.Expr)]
-        return tree.ForRange(self.at(start, end), self._words(values, "VAR")[0][1:], first, last, _plain(values[-1]))
+        name, place = self._loop_variable(values)
+        whole = self.at(start, self._offset(last.span, end=True))
+        return tree.ForRange(self.at(start, end), name, first, last, _plain(values[-1]), place, whole)
+
+    def _loop_variable(self, values: Values) -> tuple[str, Span]:
+        token = next(v for v in values if isinstance(v, Token) and v.type == "VAR")
+        return self.word(token)[1:], self._span(token)
 
     def for_map(self, values: Values, start: int, end: int) -> tree.Stmt:
         over = next(v for v in values[:-1] if isinstance(v, tree.Expr))
         body = _plain(values[-1])
         if not isinstance(over, tree.MapRef):
+            brace = self._offset(body.span)
             hint = "write 'for ($kv : @map)' or 'for ($i : 0..10)'"
-            self.diags.error(over.span, "a for loop goes over a map or a range", hint, "syntax")
+            self.error(brace, brace + 1, "expected map or range in for loop", hint)
             over = tree.MapRef(over.span, "@")
-        return tree.ForMap(self.at(start, end), self._words(values, "VAR")[0][1:], over, body)
+        name, place = self._loop_variable(values)
+        return tree.ForMap(self.at(start, end), name, over, body, place)
 
     def if_expr(self, values: Values, start: int, end: int) -> tree.IfExpr:
-        self._check_condition(values[1])
+        self._check_condition(values)
         return tree.IfExpr(self.at(start, end), values[1], values[2], values[4] if len(values) > 4 else None)
 
-    def _check_condition(self, cond: tree.Expr) -> None:
+    def _check_condition(self, values: Values) -> None:
+        """What stands in the parentheses after a keyword is one expression, no tuple and no record."""
+        word, cond = values[0], values[1]
+        opened = skip_layout(self.text, word.end)
+        if not isinstance(cond, tree.Tuple | tree.Record) or self._offset(cond.span) != opened:
+            return
+        if not cond.items:
+            at = skip_layout(self.text, opened + 1)
+            self.error(at, at + 1, "expected expression")
+            return
+        first = cond.items[0].span
+        at = self.text.find(",", self._offset(first, end=True))
         if isinstance(cond, tree.Record):
-            self.diags.error(cond.span, "a record cannot be a condition", "comparison is '=='", "syntax")
+            at = self.text.find("=", opened)
+        self.error(at, at + 1, "expected ')'", "comparison is '=='" if isinstance(cond, tree.Record) else "")
+
+    def _offset(self, span: Span, end: bool = False) -> int:
+        line, column = (span.end_line, span.end_column) if end else (span.line, span.column)
+        return self.positions.starts[line - 1] + column - 1
 
     # ---- expressions
 
@@ -233,23 +284,25 @@ class Builder:
     def prefix(self, values: Values, start: int, end: int) -> tree.Unary:
         op, operand = values
         if op.type in ("++", "--"):
-            self._check_countable(operand, op)
+            self._check_countable(operand, skip_layout(self.text, op.end))
             return tree.Unary(self.at(start, end), op.type + "x", operand)
         if op.type == "&" and not isinstance(operand, tree.Variable | tree.MapRef):
-            self.diags.error(operand.span, "only the address of a variable or a map can be taken", code="syntax")
+            at = skip_layout(self.text, op.end)
+            what = "address-of operator (&) can only be used on a map or variable"
+            self.error(at, next_end(self.text, at), what)
         return tree.Unary(self.at(start, end), op.type, operand)
 
     def postfix(self, values: Values, start: int, end: int) -> tree.Unary:
         operand, op = values
-        self._check_countable(operand, op)
+        self._check_countable(operand, op.start, op.end)
         return tree.Unary(self.at(start, end), "x" + op.type, operand)
 
-    def _check_countable(self, operand: tree.Expr, op: Token) -> None:
+    def _check_countable(self, operand: tree.Expr, at: int, end: int = 0) -> None:
         if not isinstance(operand, _COUNTABLE):
-            self.error(op.start, op.end, f"'{op.type}' needs a variable or a map")
+            self.error(at, end or next_end(self.text, at), "increment/decrement requires a variable or map")
 
     def cast(self, values: Values, start: int, end: int) -> tree.Cast:
-        return tree.Cast(self.at(start, end), values[1], values[3])
+        return tree.Cast(self.at(start, skip_layout(self.text, values[2].end)), values[1], values[3])
 
     def comptime(self, values: Values, start: int, end: int) -> tree.Comptime:
         return tree.Comptime(self.at(start, end), values[1])
@@ -274,7 +327,7 @@ class Builder:
         digits = self.text[start + 1 : end]
         index = int(digits[:20])
         if not 1 <= index < 2**63:
-            self.error(start, end, f"there is no positional parameter ${digits[:20]}", "the first is $1")
+            self.error(start, end, f"param ${digits[:40]} is out of integer range [1, {2**63 - 1}]", "the first is $1")
         return tree.Positional(self.at(start, end), index)
 
     def positional_count(self, values: Values, start: int, end: int) -> tree.PositionalCount:
@@ -296,7 +349,7 @@ class Builder:
     def map_access(self, values: Values, start: int, end: int) -> tree.MapAccess:
         keys = [v for v in values if not isinstance(v, Token)]
         token = values[0]
-        key = keys[0] if len(keys) == 1 else tree.Tuple(keys[0].span.to(keys[-1].span), keys)
+        key = keys[0] if len(keys) == 1 else tree.Tuple(self.at(start, end), keys)
         return tree.MapAccess(self.at(start, end), tree.MapRef(self._span(token), self.word(token)), key)
 
     def call(self, values: Values, start: int, end: int) -> tree.Call:
@@ -324,12 +377,12 @@ class Builder:
         for member in members:
             name = self.word(member.name)
             if name in names:
-                self.error(member.name.start, member.name.end, f"the record already has a field '{name}'")
+                self.error(member.start, member.end, f"Named argument list already contains name: {name}")
             names.append(name)
         return tree.Record(self.at(start, end), names, [m.value for m in members])
 
     def member(self, values: Values, start: int, end: int) -> _Member:
-        return _Member(values[0], values[2])
+        return _Member(values[0], values[2], start, end)
 
     # ---- types
 
@@ -370,19 +423,22 @@ class Builder:
 class _Member:
     name: Token
     value: tree.Expr
+    start: int
+    end: int
 
 
 _E = TypeVar("_E", bound=tree.Expr)
 
 
-def _plain(expr: _E) -> _E:
+def _plain(expr: _E, implied: bool = False) -> _E:
     """Turn the values of a block or if whose value nobody uses into statements, in place."""
     if isinstance(expr, tree.Block):
         if expr.value is not None:
-            expr.body.append(tree.ExprStmt(expr.value.span, _plain(expr.value)))
+            value = _plain(expr.value, implied)
+            expr.body.append(tree.ExprStmt(expr.value.span, value, implied))
             expr.value = None
     elif isinstance(expr, tree.IfExpr):
-        _plain(expr.then)
+        _plain(expr.then, implied)
         if expr.otherwise is not None:
-            _plain(expr.otherwise)
+            _plain(expr.otherwise, implied)
     return expr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ..diagnostics import Span
 from .tree import Node
 
 
@@ -26,7 +27,7 @@ def _write(value: Any, indent: str, spans: bool) -> str:
     for field in dataclasses.fields(value):
         content = getattr(value, field.name)
         empty = content in ("", [], (), False) and field.name != "value"
-        if field.name in ("span", "name_span", "quoted") or content is None or empty:
+        if isinstance(content, Span) or field.name in ("quoted", "implied") or content is None or empty:
             continue
         if isinstance(content, Node):
             nested.append(f"{field.name}={_write(content, deeper, spans)}")

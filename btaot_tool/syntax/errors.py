@@ -6,15 +6,13 @@ from .lalr import END, Token
 
 _CLASSES = {
     "NAME": "identifier",
-    "TYPE": "type",
+    "TYPE": "type name",
     "VAR": "variable",
-    "PARAM": "positional parameter",
     "MAP": "map",
     "NUMBER": "integer",
     "STRING": "string",
     "AP": "attach point",
-    "C": "C definition",
-    "PRED_END": "'/' to close the predicate",
+    "PRED_END": "'/' to close predicate",
     END: "end of file",
 }
 
@@ -24,6 +22,7 @@ _EXPECTED = (
     ({"PRED_END"}, _CLASSES["PRED_END"]),
     ({"{", "PRED", ","}, "'{'"),
     ({"NUMBER", "NAME", "("}, "expression"),
+    ({"NUMBER", "NAME", "STRING"}, "string, int, boolean, or ident"),
     ({";", "+="}, "';'"),
     ({";", "}"}, "';'"),
     ({";"}, "';'"),
@@ -39,25 +38,52 @@ _EXPECTED = (
     ({"}"}, "'}'"),
 )
 
+_AFTER = {
+    ".": "field name after '.'",
+    "->": "field name after '->'",
+    "let": "variable after 'let'",
+    "import": "string after 'import'",
+    "for": "variable in for loop",
+    "else": "'{' or 'if' after 'else'",
+    "macro": "macro name",
+    "fn": "function name",
+}
+# By the first word of the item and a token that could follow, outside of the body.
+_PARTS = {
+    ("import", ";"): "';' after import",
+    ("macro", "VAR"): "macro argument ($var, @map, or identifier)",
+    ("macro", ")"): "macro argument ($var, @map, or identifier)",
+    ("fn", "VAR"): "variable in function argument",
+    ("let", "NAME"): "map type name",
+    ("let", "NUMBER"): "positive integer for map declaration max entries",
+    ("config", "NAME"): "config key",
+}
+
 
 def describe_failure(text: str, token: Token, before: list[Token], expected: frozenset[str]) -> tuple[str, str]:
     """Return the message for an unexpected token, and a hint or ''."""
-    message = f"syntax error, unexpected {_found(text, token)}"
-    if what := _what(expected):
-        message += f", expected {what}"
-    return message, _hint(text, token, before, expected)
+    first = before[0].type if before else ""
+    if first == "let" and "MAP" in expected:
+        return "root-level let statements need to be map declarations, e.g. let @a = hash(2);", ""
+    what = _what(token, before, expected)
+    return f"expected {what}" if what else "unexpected input", _hint(text, token, before, expected)
 
 
-def _found(text: str, token: Token) -> str:
-    word = text[token.start : token.end]
-    if token.type == END:
-        return "end of file"
-    if token.type in _CLASSES and token.type != "PRED_END":
-        return f"{_CLASSES[token.type]} {word.splitlines()[0][:40]}"
-    return f"'{word}'"
-
-
-def _what(expected: frozenset[str]) -> str:
+def _what(token: Token, before: list[Token], expected: frozenset[str]) -> str:
+    last = before[-1].type if before else ""
+    if token.type == END and "}" in expected:
+        return "'}'"
+    if last in _AFTER:
+        return _AFTER[last]
+    if last == "STRING" and len(before) > 1 and before[-2].type == "import":
+        return "';' after import"
+    if last == "(" and len(before) > 1 and before[-2].type == "for":
+        return _AFTER["for"]
+    outside = not any(t.type in ("{", ":") for t in before[1:])
+    if outside or (before[0].type == "config" and "STRING" not in expected):
+        for kind in sorted(expected):
+            if (before[0].type if before else "", kind) in _PARTS and (kind != ")" or last in ("(", ",")):
+                return _PARTS[before[0].type, kind]
     if len(expected) == 1:
         (only,) = expected
         return _CLASSES.get(only) or f"'{only}'"
@@ -70,8 +96,8 @@ def _what(expected: frozenset[str]) -> str:
 def _hint(text: str, token: Token, before: list[Token], expected: frozenset[str]) -> str:
     first = before[0].type if before else ""
     word = text[token.start : token.end]
-    if first == "let" and "MAP" in expected:
-        return "outside of a probe, let declares a map: let @a = hash(100);"
+    if text[token.start : token.end] == "'":
+        return "strings are written in double quotes"
     if token.type == END and (line := _open_brace_line(text, before)):
         return f"the '{{' in line {line} has no '}}'"
     if first == "AP" and token.type == END:

@@ -22,6 +22,7 @@ KEYWORDS = words(
 _LAYOUT = re.compile(r"(?:[ \t\r\n\f\v]+|//[^\n]*|/\*.*?\*/)*", re.S)
 _OPERATOR = re.compile(r"[-/=<>!&|+*%^?:.)]")  # after a block in a predicate: the predicate goes on
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+_SPOT = re.compile(r"[A-Za-z_]\w*|[0-9][A-Za-z0-9.]*|[@$]\w*|.", re.S)  # what a message about a place marks
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(
     r"""
@@ -57,6 +58,7 @@ class Item:
     tokens: list[Token]
     start: int
     end: int
+    broken: bool = False  # some of its text was no token: what else the grammar has to say is no use
 
 
 @dataclass(slots=True)
@@ -66,13 +68,16 @@ class Lexer:
     text: str
     error: Callable[[int, int, str, str], None]
     comments: list[tuple[int, int]] = field(default_factory=list)
+    broken: bool = False
 
     def items(self) -> list[Item]:
         """Return all items of the script."""
         found = []
         pos = self._skip(self._shebang())
         while pos < len(self.text):
+            self.broken = False
             item = self._item(pos)
+            item.broken = self.broken
             found.append(item)
             pos = self._skip(item.end)
         return found
@@ -142,7 +147,7 @@ class Lexer:
         if self.text.startswith(":", end):
             end = _end(_ATTACH_REST.match(self.text, end), end)
         if _OPEN_QUOTE.fullmatch(self.text, pos, end):
-            self.error(pos, end, "unterminated string", "the quote in the attach point is not closed")
+            self._error(pos, end, "unterminated string", "the quote in the attach point is not closed")
         return end
 
     def _c_definition(self, start: int, pos: int) -> int:
@@ -152,7 +157,7 @@ class Lexer:
             return 0
         end = self._c_end(head)
         if end == 0:
-            self.error(start, head + 1, "the C definition has no end", "every '{' needs its '}'")
+            self._error(start, head + 1, "the C definition has no end", "every '{' needs its '}'")
         return end or len(self.text)
 
     def _c_end(self, pos: int) -> int:
@@ -179,19 +184,24 @@ class Lexer:
             pos = self._skip(start + len("__attribute__"))
             match = _C_ATTRIBUTE.match(text, pos)
             if match is None:
-                self.error(start, pos, "an attribute is written __attribute__((...))", "")
+                known = "mismatched '(' and ')'" if text.startswith("((", pos) else "expected '(('"
+                self._error(pos, next_end(text, pos), f"__attribute__ syntax error, {known}", "")
             else:
                 pos = match.end()
         return _end(_C_DECLARATORS.match(text, start), pos)
 
     # ---- tokens
 
+    def _error(self, start: int, end: int, message: str, hint: str) -> None:
+        self.broken = True
+        self.error(start, end, message, hint)
+
     def _skip(self, pos: int) -> int:
         """Return the offset after white space and comments; note the comments."""
         end = _end(_LAYOUT.match(self.text, pos), pos)
         self.comments += [m.span() for m in _COMMENT.finditer(self.text, pos, end)]
         if self.text.startswith("/*", end):
-            self.error(end, end + 2, "unterminated comment", "a comment that begins with /* ends with */")
+            self._error(end, end + 2, "unterminated comment", "a comment that begins with /* ends with */")
             return len(self.text)
         return end
 
@@ -245,21 +255,25 @@ class Lexer:
         end = pos + 1
         if char == '"':
             end = _end(re.compile(r'"(?:[^"\\\n]|\\[^\n])*').match(self.text, pos), pos + 1)
-            self.error(pos, end, "unterminated string", "a string ends on the line on which it begins")
+            at = skip_layout(self.text, end)
+            self._error(at, next_end(self.text, at), "unterminated string", "a string ends on the line where it begins")
             tokens.append(Token("STRING", pos, end))
         elif char == "$":
-            self.error(pos, end, "a '$' without a name", "")
+            self._error(pos, end, "expected identifier after '$'", "")
             tokens.append(Token("VAR", pos, end))
-        elif char == "'":
-            self.error(pos, end, 'unexpected character "\'"', "strings are written in double quotes")
         else:
-            self.error(pos, end, f"unexpected character {char!r}", "")
+            tokens.append(Token("?" + char, pos, end))  # no token of the grammar: the parser says what it expected
         return end
 
 
 def skip_layout(text: str, pos: int) -> int:
     """Return the offset after white space and comments."""
     return _end(_LAYOUT.match(text, pos), pos)
+
+
+def next_end(text: str, pos: int) -> int:
+    """Return the end of the word or character at a place, as messages mark what should not stand there."""
+    return _end(_SPOT.match(text, pos), pos)
 
 
 def _end(match: re.Match[str] | None, default: int) -> int:

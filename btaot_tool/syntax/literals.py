@@ -37,17 +37,19 @@ class LiteralError(ValueError):
 def integer_value(text: str) -> tuple[int, str]:
     """Return the value and the suffix ("" or u, ul, ull, l, ll) of an integer; a duration is in nanoseconds."""
     match = _NUMBER.match(text)
+    if text[:2] in ("0x", "0X") and len(text) == 2:
+        raise LiteralError("invalid integer: ", 0, 2)
     if match is None or match.end() != len(text):
         end = match.end() if match else 0
-        raise LiteralError(f"invalid integer '{text}'", end, len(text))
+        raise LiteralError(f"invalid integer suffix '{text[end:]}'", end, len(text))
     suffix = match["suffix"] or ""
     digits_end = len(text) - len(suffix)
     if len(text) > 200:
-        raise LiteralError(f"integer '{text[:20]}...' is too large", 0, len(text))
+        raise LiteralError(f"overflow error, maximum value is {MAX}: {text[:20]}...", 0, len(text))
     for part in ("hex", "bin", "dec", "exp"):
         if match[part] and match[part].endswith("_"):
             end = match.end(part)
-            raise LiteralError(f"integer '{text}' has an underscore at its end", end - 1, end)
+            raise LiteralError("trailing underscore in integer literal", end - 1, end)
     value = _digits_value(match, text)
     kind = suffix.lower()
     if kind in _SUFFIXES:
@@ -57,7 +59,7 @@ def integer_value(text: str) -> tuple[int, str]:
     else:
         raise _bad_suffix(text, suffix, digits_end)
     if value * scale > limit:
-        raise LiteralError(f"integer '{text}' is too large, the largest is {limit}", 0, len(text))
+        raise LiteralError(f"overflow error, maximum value is {limit}: {text}", 0, len(text))
     return value * scale, kind
 
 
@@ -69,12 +71,12 @@ def _digits_value(match: re.Match[str], text: str) -> int:
     digits = match["dec"].replace("_", "")
     if match["exp"]:
         if not 1 <= int(digits) <= 9:
-            raise LiteralError(f"integer '{text}' needs one digit from 1 to 9 before its exponent", 0, len(text))
+            raise LiteralError(f"coefficient part of scientific literal must be 1-9: {text}", 0, len(text))
         exponent = min(int(match["exp"].replace("_", "")), 30)
         return int(digits) * int(10**exponent)
     if len(digits) > 1 and digits[0] == "0":
         if set(digits) - set("01234567"):
-            raise LiteralError(f"invalid octal integer '{text}'", 0, len(text), "a leading zero makes it octal")
+            raise LiteralError(f"invalid trailing bytes: {text}", 0, len(text), "a leading zero makes it octal")
         return int(digits, 8)
     return int(digits)
 
@@ -82,11 +84,11 @@ def _digits_value(match: re.Match[str], text: str) -> int:
 def _bad_suffix(text: str, suffix: str, at: int) -> LiteralError:
     if suffix in ("e", "E"):
         hint = "an exponent is a positive whole number"
-        return LiteralError(f"the exponent of '{text}' is missing", 0, len(text), hint)
+        return LiteralError(f"invalid trailing bytes: {text}", 0, len(text), hint)
     good = re.match(r"(?i:ull|ul|u|ll|l)|[num]s|[smhd]", suffix)
     start = good.end() if good else 0
     hint = "suffixes are u, l, ul, ll, ull, or for durations ns, us, ms, s, m, h, d"
-    return LiteralError(f"invalid suffix '{suffix[start:]}' of an integer", at + start, len(text), hint)
+    return LiteralError(f"invalid integer suffix '{suffix[start:]}'", at + start, len(text), hint)
 
 
 def string_value(text: str) -> str:
@@ -111,11 +113,11 @@ def _escape_value(match: re.Match[str]) -> bytes:
     if match["octal"]:
         value = int(match["octal"], 8)
         if value > 255:
-            raise LiteralError(f"octal escape '{match.group()}' is larger than a byte", start, end)
+            raise LiteralError(f"octal escape sequence out of range '{match.group()}'", start, end)
         return bytes([value])
     if match["hex"]:
         return bytes([int(match["hex"], 16)])
     if match["bad"] in ("x", "X"):
-        raise LiteralError("no hexadecimal digits after \\x", start, end, "for example \\x41")
+        raise LiteralError("invalid hex escape sequence", end, end + 1, "for example \\x41")
     hint = 'known escapes: \\n \\t \\r \\" \\\\ \\101 (octal) \\x41 (hexadecimal)'
-    raise LiteralError(f"unknown escape '{match.group()}'", start, end, hint)
+    raise LiteralError(f"invalid escape character '{match.group()}'", start + 1, end, hint)

@@ -11,9 +11,9 @@ from . import tree
 from .build import Builder, CText
 from .errors import describe_failure
 from .lalr import END, Failure, Tables, Token, load_tables, run
-from .lexer import Item, Lexer, skip_layout
+from .lexer import Item, Lexer, next_end, skip_layout
 
-_ORDER = {CText: "a C definition", list: "the config block", tree.Import: "an import"}
+_ORDER = {CText: "C definitions", list: "config", tree.Import: "root imports"}
 
 
 def parse(source: Source, diags: Diagnostics) -> tree.Program:
@@ -27,13 +27,13 @@ def parse(source: Source, diags: Diagnostics) -> tree.Program:
     c_parts: list[CText] = []
     has_config = False
     for item in items:
-        value = _parse_tokens(builder, "item", item.tokens)
+        value = _parse_tokens(builder, "item", item.tokens, quiet=item.broken)
         _check_order(builder, program, value, item)
         if isinstance(value, CText):
             c_parts.append(value)
         elif isinstance(value, list):
             if has_config:
-                _item_error(builder, item, "a second config block", "put all settings into one block")
+                _item_error(builder, item, "duplicate config block", "put all settings into one block")
             has_config = True
             program.config += value
         else:
@@ -60,18 +60,20 @@ def syntax_tables() -> Tables:
     return load_tables()
 
 
-def _parse_tokens(builder: Builder, start: str, tokens: list[Token]) -> Any:
+def _parse_tokens(builder: Builder, start: str, tokens: list[Token], quiet: bool = False) -> Any:
     try:
         return run(syntax_tables(), start, tokens, builder.reduce)
     except Failure as failure:
-        _report(builder, tokens, failure)
+        if not quiet:
+            _report(builder, tokens, failure)
         return None
 
 
 def _report(builder: Builder, tokens: list[Token], failure: Failure) -> None:
     token = tokens[failure.index] if failure.index < len(tokens) else _after(builder.text, tokens)
     message, hint = describe_failure(builder.text, token, tokens[: failure.index], failure.expected)
-    builder.error(token.start, token.end, message, hint)
+    start = tokens[0].start if message.startswith("root-level") else token.start
+    builder.error(start, next_end(builder.text, start), message, hint)
 
 
 def _after(text: str, tokens: list[Token]) -> Token:
@@ -79,8 +81,7 @@ def _after(text: str, tokens: list[Token]) -> Token:
     start = skip_layout(text, tokens[-1].end) if tokens else 0
     if start >= len(text):
         return Token(END, len(text), len(text))
-    match = re.compile(r"\w+|.", re.S).match(text, start)
-    return Token("text", start, match.end() if match else start)
+    return Token("text", start, next_end(text, start))
 
 
 def _place(item: Diagnostic) -> tuple[int, int]:
@@ -89,8 +90,12 @@ def _place(item: Diagnostic) -> tuple[int, int]:
 
 def _check_order(builder: Builder, program: tree.Program, value: Any, item: Item) -> None:
     what = _ORDER.get(type(value))
-    if what and (program.probes or program.subprogs or program.macros or program.map_decls):
-        _item_error(builder, item, f"{what} must stand before the first probe, macro, function and map declaration")
+    late = program.probes or program.subprogs or program.macros or program.map_decls
+    if what and (late or (isinstance(value, CText) and (program.config or program.imports))):
+        end = item.tokens[0].end
+        if isinstance(value, CText):
+            end = item.end + builder.text.startswith("#", item.start)
+        builder.error(item.start, end, f"{what} must appear before probes and functions")
 
 
 def _item_error(builder: Builder, item: Item, message: str, hint: str = "") -> None:

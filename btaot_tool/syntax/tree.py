@@ -244,9 +244,13 @@ class Stmt(Node):
 
 @dataclass(eq=False, slots=True)
 class ExprStmt(Stmt):
-    """An expression whose value nobody uses."""
+    """An expression whose value nobody uses.
+
+    ``implied``: the value of a block or branch whose own value nobody uses either.
+    """
 
     expr: Expr
+    implied: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -259,6 +263,7 @@ class Assign(Stmt):
     target: Expr
     op: str
     value: Expr
+    op_span: Span | None = None  # from the operator to the end
 
 
 @dataclass(eq=False, slots=True)
@@ -268,6 +273,7 @@ class Let(Stmt):
     name: str
     type: TypeName | TypeOf | None
     value: Expr | None
+    name_span: Span | None = None  # from "let" to the name
 
 
 @dataclass(eq=False, slots=True)
@@ -294,6 +300,8 @@ class ForRange(Stmt):
     start: Expr
     end: Expr
     body: Block
+    name_span: Span | None = None
+    range_span: Span | None = None  # from "for" to the end of the range
 
 
 @dataclass(eq=False, slots=True)
@@ -303,6 +311,7 @@ class ForMap(Stmt):
     name: str
     map: MapRef
     body: Block
+    name_span: Span | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -332,12 +341,20 @@ class AttachPoint(Node):
 
 
 @dataclass(eq=False, slots=True)
+class Predicate(Node):
+    """``/condition/``."""
+
+    expr: Expr
+
+
+@dataclass(eq=False, slots=True)
 class Probe(Node):
     """``attach points /predicate/ { }``."""
 
     attach_points: list[AttachPoint]
     predicate: Expr | None
     body: Block
+    predicate_span: Span | None = None  # with its slashes
 
 
 @dataclass(eq=False, slots=True)

@@ -14,7 +14,8 @@ class Target:
     """A CPU architecture that executables are made for.
 
     ``machine`` is the ELF ``e_machine``; ``bits`` the width of a long; ``linux`` the directory name of the
-    architecture in the kernel's tree; ``zig`` the compiler's target triple; ``debian`` Debian's name.
+    architecture in the kernel's tree; ``zig`` the compiler's target triple; ``debian`` Debian's name;
+    ``watchpoint_modes`` what its hardware watches for (arch/*/kernel/hw_breakpoint.c), in the order r, w, x.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Target:
     zig: str
     linux: str
     debian: str
+    watchpoint_modes: tuple[str, ...] = ()
 
     @property
     def bpf_triple(self) -> str:
@@ -39,8 +41,8 @@ class Target:
 TARGETS: dict[str, Target] = {
     t.name: t
     for t in (
-        Target("x86_64", 62, 64, False, "x86_64-linux-musl", "x86", "amd64"),
-        Target("aarch64", 183, 64, False, "aarch64-linux-musl", "arm64", "arm64"),
+        Target("x86_64", 62, 64, False, "x86_64-linux-musl", "x86", "amd64", ("x", "w", "rw")),
+        Target("aarch64", 183, 64, False, "aarch64-linux-musl", "arm64", "arm64", ("r", "w", "x", "rw")),
     )
 }
 

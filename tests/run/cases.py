@@ -21,7 +21,8 @@ since       the first kernel that can do it, where older ones are promised: thes
 xfail       why it is known to fail: remove it with the fix
 ==========  ======================================================================================================
 
-A ``[[values]]`` is a list of expressions and what ``print()`` of each prints; ``before`` is put before them.
+A ``[[values]]`` is a list of expressions and what ``print()`` of each prints; ``before`` is put before them,
+``config`` names the script's settings.
 """
 
 from __future__ import annotations
@@ -75,12 +76,14 @@ class Values:
     name: str
     rows: list[tuple[str, str]]
     before: str = ""
+    config: str = ""
     xfail: str = ""
 
     @property
     def script(self) -> str:
         prints = "\n".join(f"  print(({expression}));" for expression, _ in self.rows)
-        return f"begin {{\n  {self.before}\n{prints}\n  exit();\n}}\n"
+        config = f"config = {{ {self.config} }}\n" if self.config else ""
+        return f"{config}begin {{\n  {self.before}\n{prints}\n  exit();\n}}\n"
 
 
 def read_tables() -> Iterator[Case | Values]:

@@ -16,15 +16,15 @@ def messages(text):
 
 
 @pytest.mark.parametrize(("text", "expected"), [
-    ("begin { break; }", "t.bt:1:9-14: ERROR: 'break' statement is not allowed in a probe"),
-    ("begin { if (1) { continue; } }", "t.bt:1:18-26: ERROR: 'continue' statement is not allowed in a probe"),
-    ("macro m() { return; } begin { }", "t.bt:1:13-19: ERROR: 'return' statement is not allowed in a macro"),
+    ("begin { break; }", "t.bt:1:9-15: ERROR: 'break' statement is not allowed in a probe"),
+    ("begin { if (1) { continue; } }", "t.bt:1:18-27: ERROR: 'continue' statement is not allowed in a probe"),
+    ("macro m() { return; } begin { }", "t.bt:1:13-20: ERROR: 'return' statement is not allowed in a macro"),
     ("macro m() { while (1) { return; } } begin { }", "'return' statement is not allowed in a macro"),
     ("macro m() { break; } begin { while (1) { m(); } }", "'break' statement is not allowed in a macro"),
-    ("begin { return; print(1); print(2); }", "t.bt:1:17-25: WARNING: Unreachable statement."),
-    ("begin { exit(); print(1); }", "t.bt:1:17-25: WARNING: Unreachable statement."),
+    ("begin { return; print(1); print(2); }", "t.bt:1:17-26: WARNING: Unreachable statement."),
+    ("begin { exit(); print(1); }", "t.bt:1:17-26: WARNING: Unreachable statement."),
     ("begin { while (1) { break; print(1); } }", "WARNING: Unreachable statement."),
-    ("begin { if (1) { exit(); } else { return; } print(1); }", "t.bt:1:45-53: WARNING: Unreachable statement."),
+    ("begin { if (1) { exit(); } else { return; } print(1); }", "t.bt:1:45-54: WARNING: Unreachable statement."),
     ("begin { { exit(); } print(1); }", "WARNING: Unreachable statement."),
     ("begin { $a = { exit(); 1 }; }", "t.bt:1:24-25: WARNING: Unreachable expression; block type is implicitly none."),
 ])  # fmt: skip

@@ -321,5 +321,5 @@ def test_carriage_returns_and_tabs() -> None:
 
 def test_dump_shows_spans() -> None:
     assert dump(program("begin { 1; }").probes[0].body, spans=True) == (
-        "(Block@1:7-1:13\n  (ExprStmt@1:9-1:10\n    expr=(IntLiteral@1:9-1:10 value=1)))"
+        "(Block@1:7-1:13\n  (ExprStmt@1:9-1:11\n    expr=(IntLiteral@1:9-1:10 value=1)))"
     )
