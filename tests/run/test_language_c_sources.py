@@ -66,7 +66,8 @@ def test_calls(build: Builder, folder: Path) -> None:
 
 
 def test_import_inside_of_a_macro(build: Builder, folder: Path) -> None:
-    script = 'macro next(x) { import "lib.bpf.c"; __add_one(x) } begin { print(next(next(1))); exit(); }'
+    config = "config = { unstable_import_statement=enable }\n"
+    script = config + 'macro next(x) { import "lib.bpf.c"; __add_one(x) } begin { print(next(next(1))); exit(); }'
     assert run([build(script, name=str(folder / "main.bt"))]).stdout.strip() == "3"
 
 
@@ -78,7 +79,7 @@ def test_dependencies(folder: Path, target: str) -> None:
 def test_errors_of_the_compiler(folder: Path) -> None:
     (folder / "lib.bpf.c").write_text("int f(void)\n{\n\treturn missing;\n}\n")
     text = errors(folder)
-    assert f"{folder}/lib.bpf.c:3:9-16: ERROR: use of undeclared identifier 'missing'\n\treturn missing;\n" in text
+    assert f"{folder}/lib.bpf.c:3:9-16: ERROR: use of undeclared identifier 'missing'\n    return missing;\n" in text
 
 
 @pytest.mark.parametrize(("call", "expected"), [
