@@ -15,7 +15,7 @@ from ..expand.rewrite import Rewriter
 from ..syntax import tree
 from .ctypes import from_c
 from .operators import lookup_member
-from .types import Array, Bool, Int, Struct, Type, Unknown, type_word
+from .types import Array, Bool, Int, Str, Struct, Type, Unknown, type_word
 
 if TYPE_CHECKING:
     from .checker import ExpressionChecker
