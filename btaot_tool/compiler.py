@@ -41,7 +41,7 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations
     meta, text = assemble(checked, generated, obj, source.name)  # -> payload
-    return CompileResult(meta, text, diags.items, expanded.dependencies)
+    return CompileResult(meta, text, diags.items, [*expanded.dependencies, *checked.files])
 
 
 def _kernel(options: Options, diags: Diagnostics) -> Kernel:

@@ -42,6 +42,11 @@ def add_compile_flags(parser: argparse.ArgumentParser) -> None:
                        help="look for imports and included files here too")  # fmt: skip
     group.add_argument("-D", dest="defines", action="append", default=[], metavar="NAME[=VALUE]",
                        help="define a macro for the C definitions of the script")  # fmt: skip
+    group.add_argument("--debuginfo", action="append", default=[], metavar="DIR[:DIR]",
+                       help="look for debug information of traced programs here: directories (relative ones beside the "
+                       "program) or files")  # fmt: skip
+    group.add_argument("--sysroot", default="", metavar="DIR",
+                       help="look for traced programs and libraries below DIR instead of on this machine")  # fmt: skip
     group.add_argument("-w", "--no-warnings", dest="warnings", action="store_false", help="print no warnings")
     group.add_argument("--Werror", dest="warnings_as_errors", action="store_true", help="treat warnings as errors")
     group.add_argument("--dump", action="append", default=[], choices=DUMPS, metavar="STAGE",
@@ -59,6 +64,8 @@ def options_from(args: argparse.Namespace, target: Target, environ: Mapping[str,
         min_kernel=args.min_kernel,
         include_dirs=tuple(args.include_dirs),
         defines=tuple(args.defines),
+        debuginfo=tuple(place for text in args.debuginfo for place in text.split(":") if place),
+        sysroot=args.sysroot.rstrip("/"),
         config=environment_config(environ or {}),
         dump=frozenset(args.dump),
     )
@@ -79,6 +86,8 @@ def format_flags(options: Options) -> list[str]:
     words += ["--unsafe"] * options.unsafe
     words += [f"-I{directory}" for directory in options.include_dirs]
     words += [f"-D{define}" for define in options.defines]
+    words += [f"--debuginfo={place}" for place in options.debuginfo]
+    words += [f"--sysroot={options.sysroot}"] * bool(options.sysroot)
     words += ["-w"] * (not options.warnings)
     words += ["--Werror"] * options.warnings_as_errors
     words += [word for stage in sorted(options.dump) for word in ("--dump", stage)]

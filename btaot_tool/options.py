@@ -19,7 +19,8 @@ class Options:
     ``kernel`` lists kernel packs: names of shipped packs, paths of pack files, or "host"; empty for the
     target's default.  ``min_kernel`` ("5.15") refuses at build time what kernels of that age cannot run.
     ``include_dirs`` and ``defines`` are for the C definitions of a script; imports are looked up in
-    ``include_dirs`` after the directory of the script.  ``config`` holds
+    ``include_dirs`` after the directory of the script.  ``debuginfo`` are files and directories with debug information
+    of traced programs, ``sysroot`` the directory below which these programs are looked for.  ``config`` holds
     configuration variables (name, value) that win over the script's; ``dump`` prints intermediate results on stderr
     and does not change the output, so it is no part of the signature; neither are ``warnings``.
     """
@@ -32,6 +33,8 @@ class Options:
     min_kernel: str | None = None
     include_dirs: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
+    debuginfo: tuple[str, ...] = ()
+    sysroot: str = ""
     config: tuple[tuple[str, str], ...] = ()
     dump: frozenset[str] = frozenset()
 
@@ -53,6 +56,8 @@ class Options:
             "min_kernel": self.min_kernel,
             "include_dirs": list(self.include_dirs),
             "defines": list(self.defines),
+            "debuginfo": list(self.debuginfo),
+            "sysroot": self.sysroot,
             "config": [list(pair) for pair in self.config],
             "dump": sorted(self.dump),
         }
@@ -69,6 +74,8 @@ class Options:
             min_kernel=values["min_kernel"],
             include_dirs=tuple(values["include_dirs"]),
             defines=tuple(values["defines"]),
+            debuginfo=tuple(values["debuginfo"]),
+            sysroot=values["sysroot"],
             config=tuple((name, value) for name, value in values["config"]),
             dump=frozenset(values["dump"]),
         )

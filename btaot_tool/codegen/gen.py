@@ -15,6 +15,7 @@ from ..syntax import tree
 from . import native
 from .llvm import I64, const
 from .loops import Loops
+from .parameters import parameter
 from .values import Memory, Nothing, Place, Scalar, Text, Value
 
 OUT_OF_BOUNDS = "Array access out of bounds. This can lead to unexpected results."
@@ -366,6 +367,8 @@ class Gen(Loops):
     def probe_arg(self, field: ArgField, node: tree.Expr) -> Value:
         """Return a named argument of the probe; where it lies is the host's."""
         typ = field.type
+        if field.place is not None:
+            return parameter(self, typ, field.place)
         if not field.dynamic:
             value = self.context_load(Symbol(SymbolKind.CTX_LOAD, field.symbol))
             if self.template.probe.nullable_context and isinstance(typ, Ptr):

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+#: Between the name of a user program's type and the program: "struct file from /usr/bin/x" is not the kernel's.
+ORIGIN = " from "
+
 
 @dataclass(frozen=True, slots=True)
 class CType:

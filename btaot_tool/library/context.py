@@ -10,6 +10,7 @@ from ..codegen.llvm import I64, const
 from ..codegen.values import Memory, Scalar, Value
 from ..payload.layout import Feature, ProbeKind, SymbolKind, UsdtPart
 from ..probes.base import ArgField
+from ..sema.service import missing_args
 from ..sema.types import PROBE_NAME, UINT64, Ptr, Record, Space, Type, Unknown, Void
 from ..symbols import Symbol
 from ..syntax import tree
@@ -184,7 +185,7 @@ def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if (refusal := no_args(spec)) is not None:
         return c.error(node, refusal)
     if not spec.args:
-        return c.error(node, f"The args builtin can't be used here: the arguments of {spec.text} are not known")
+        return c.error(node, *missing_args(spec))
     fields = _fixed(spec.args)
     if not fields:
         return c.error(node, "args as a whole cannot be taken here: no argument has a fixed size", "use args.NAME")
@@ -208,7 +209,7 @@ _WITH_ARGS = frozenset(
 
 def _fixed(fields: Mapping[str, ArgField]) -> list[ArgField]:
     """Return the arguments that have a fixed size on every host; the others have to be named to be read."""
-    return [f for f in fields.values() if not f.dynamic]
+    return [f for f in fields.values() if not f.dynamic and not (f.place and f.place.unreadable)]
 
 
 def _emit_args(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

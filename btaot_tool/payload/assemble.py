@@ -8,6 +8,7 @@ from ..codegen.actions import Action
 from ..codegen.module import Generated, MapPlan, param_offset, program_name
 from ..diagnostics import Span, quote
 from ..payload.layout import ActionKind, AttachFlag, ParamType, ProgramFlag, RelocForm, SymbolKind
+from ..probes import AttachSpec
 from ..sema.result import Checked, Template
 from ..symbols import Symbol
 from .describe import TypeWriter
@@ -149,9 +150,18 @@ def _add_program(
             pin=spec.pin,
             line=line,
             column=column,
+            build_id=_build_id(spec, template),
             value=value,
             length=spec.length,
         )
+
+
+def _build_id(spec: AttachSpec, template: Template) -> str:
+    """Return which build of the probed program the attach point, or the types in the block, are from; "" for any."""
+    program = spec.program
+    if program is None and template.table is not None:
+        program = template.table.used
+    return program.identity if program else ""
 
 
 def _reloc(reloc: BpfReloc) -> dict[str, int]:

@@ -94,7 +94,7 @@ class TypeWriter:
                 rows = [{"name": name, "value": value} for name, value in typ.values]
                 first = self._writer.add_rows("enumerator", rows)
                 flags = int(TypeFlag.SIGNED) if typ.signed else 0
-                return self._simple(TypeKind.ENUM, typ, flags=flags, first=first, count=len(rows), name=typ.name)
+                return self._simple(TypeKind.ENUM, typ, flags=flags, first=first, count=len(rows), name=str(typ))
             case Array():
                 return self._simple(TypeKind.ARRAY, typ, elem=self.add(typ.elem), p0=typ.count)
             case Tuple():

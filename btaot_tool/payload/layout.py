@@ -109,7 +109,7 @@ RECORDS: tuple[Record, ...] = (
         str pin  # iter pin path
         u32 line  # of the script
         u32 column
-        u32 pad
+        str build_id  # hexadecimal, of the only build of the target that this is for; else SHA-256 of the file
         u64 value  # frequency, sample period, address, function offset
         u64 length  # watchpoint length
     """,

@@ -10,18 +10,18 @@ from fnmatch import fnmatchcase
 from ..diagnostics import CompileError, Diagnostics
 from ..payload.layout import AttachFlag
 from ..syntax.tree import AttachPoint
-from . import counters, functions, special, timers, tracepoints, tracing, usdt, watchpoint
+from . import counters, functions, special, timers, tracepoints, tracing, uprobes, usdt, watchpoint
 from .base import ArgField, AttachSpec, ParseContext, ProbeType, has_wildcard
 
-_MODULES = (special, timers, tracepoints, functions, counters, watchpoint, usdt, tracing)
+_MODULES = (special, timers, tracepoints, functions, uprobes, counters, watchpoint, usdt, tracing)
 
 _PARAMETER = re.compile(r"\$[1-9]")
 
 PROBE_TYPES: dict[str, ProbeType] = {probe.name: probe for module in _MODULES for probe in module.PROBES}
 
 
-def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
-    """Return the parsed attach point; raises CompileError for unknown or malformed ones."""
+def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> list[AttachSpec]:
+    """Return the attach point, parsed: mostly one; raises CompileError for unknown or malformed ones."""
     probe = PROBE_TYPES.get(point.provider)
     if not point.provider:
         raise ctx.diags.fatal(point.span, "No attach points for probe", code="probe-type")
@@ -31,7 +31,9 @@ def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> AttachSpec:
             hint = "the probe type is needed when the script is compiled, a parameter has a value only when it runs"
         raise ctx.diags.fatal(point.span, f"Invalid probe type: {point.provider}", hint, code="probe-type")
     spec = probe.parse(point, ctx)
-    return replace(spec, flags=spec.flags | AttachFlag.PARAMS) if _has_parameters(point, ctx) else spec
+    if _has_parameters(point, ctx):
+        spec = replace(spec, flags=spec.flags | AttachFlag.PARAMS)
+    return probe.expand(spec, ctx)
 
 
 def _has_parameters(point: AttachPoint, ctx: ParseContext) -> bool:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostics
+from ..dwarf.calls import Place
+from ..dwarf.program import Program
+from ..dwarf.programs import Programs
 from ..kernel.types import Kernel
 from ..payload.layout import AttachFlag, ProbeKind, SymbolKind
 from ..sema.types import Space, Type
@@ -20,18 +23,23 @@ class ArgField:
     """A member of ``args``: ``symbol`` names it to the runtime's context resolver.
 
     ``dynamic`` fields (arrays and strings of tracepoints) may lie inline or behind a loc word, as the
-    host's format says; the others are one load from the context.
+    host's format says; the others are one load from the context.  Parameters of user functions have a ``place``.
     """
 
     name: str
     type: Type
     symbol: str
     dynamic: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttachSpec:
-    """An attach point, parsed: one row of the payload.  ``args`` is None where the probe has no named arguments."""
+    """An attach point, parsed: one row of the payload.
+
+    ``args`` is None where the probe has no named arguments; ``no_args`` says why, and what to do.  ``program`` is the
+    user program that facts in this row are from: they hold for this build of it only.
+    """
 
     probe: ProbeType
     point: AttachPoint
@@ -45,17 +53,20 @@ class AttachSpec:
     length: int = 0
     flags: AttachFlag = AttachFlag(0)
     args: Mapping[str, ArgField] | None = field(default=None, compare=False)
+    no_args: tuple[str, str] | None = None
+    program: Program | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ParseContext:
-    """What parsing an attach point may look at."""
+    """What parsing an attach point may look at; ``args_used`` tells whether the block reads ``args``."""
 
     kernel: Kernel
     diags: Diagnostics
+    programs: Programs
     target: Target = field(default_factory=host_target)
     unsafe: bool = False
-    params: Mapping[str, str] = field(default_factory=dict)
+    args_used: bool = False
 
 
 class ProbeType:
@@ -86,6 +97,10 @@ class ProbeType:
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """Return the attach point's row, or raise through ``ctx.diags``."""
         raise NotImplementedError
+
+    def expand(self, spec: AttachSpec, ctx: ParseContext) -> list[AttachSpec]:
+        """Return the attach points that one stands for, if that has to be known when the script is compiled."""
+        return [spec]
 
     def _bad(self, point: AttachPoint, ctx: ParseContext, message: str, hint: str = "") -> Exception:
         return ctx.diags.fatal(point.span, message, hint, code="attach-point")

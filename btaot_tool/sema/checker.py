@@ -17,7 +17,7 @@ from ..syntax import tree
 from . import casts, comptime, native, operators
 from .convert import convert
 from .env import MapInfo
-from .service import CheckerService
+from .service import CheckerService, missing_args
 from .types import (
     INT64,
     Agg,
@@ -202,7 +202,7 @@ class ExpressionChecker(CheckerService):
         if spec.probe.context_name == "args" and (refusal := no_args(spec)) is not None:
             return self.error(node.expr, refusal, "use arg0, arg1, ..." if spec.probe.reg_args else "")
         if spec.args is None:
-            return self.error(node, *_unknown_args(spec.text))
+            return self.error(node, *missing_args(spec))
         field = spec.args.get(node.field)
         if field is None:
             what = f"Can't find function parameter {node.field}"
@@ -210,6 +210,8 @@ class ExpressionChecker(CheckerService):
                 name = f"struct {spec.text.replace(':', '_')}_args"
                 what = f"Struct/union of type '{name}' does not contain a field named '{node.field}'"
             return self.error(node, what, f"{spec.text} has: {', '.join(spec.args) or 'none'}")
+        if field.place and field.place.unreadable:
+            return self.error(node, f"{node.field} has unsupported type", field.place.unreadable)
         return field.type
 
     def _Index(self, node: tree.Index) -> Type:
@@ -296,10 +298,3 @@ def _count(low: int, high: int, given: int) -> str:
     if low == high or limit == 0:
         return f"requires {words}"
     return f"requires at least {words}" if given < low else f"takes up to {words}"
-
-
-def _unknown_args(text: str) -> tuple[str, str]:
-    return (
-        f"the kernel pack does not know the arguments of {text}",
-        "capture a pack on a host that has it: btaot kernel capture",
-    )

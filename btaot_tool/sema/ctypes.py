@@ -68,7 +68,7 @@ def struct_type(name: str, table: TypeTable, space: Space) -> Struct | None:
     if struct is None:
         return None
     kernel = struct.kernel or (struct.kernels is not None and space is not Space.USER)
-    return Struct(name, struct.size, kernel, space, 8 if kernel else _struct_align(struct, table))
+    return Struct(struct.name, struct.size, kernel, space, 8 if kernel else _struct_align(struct, table))
 
 
 def _struct_align(struct: CStruct, table: TypeTable) -> int:

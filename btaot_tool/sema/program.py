@@ -7,11 +7,14 @@ the types of ``args``.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from ..config import read_config
 from ..diagnostics import CompileError, Diagnostics, Span
+from ..dwarf.layered import UserKernel
+from ..dwarf.programs import Programs
 from ..expand.native import NativeCode
-from ..kernel.types import Kernel, TypeTable
+from ..kernel.types import Kernel
 from ..options import Options
 from ..payload.layout import ProbeKind
 from ..probes import AttachSpec, ParseContext, expand_provider, parse_attach_point
@@ -24,12 +27,13 @@ from .types import INT64, Unknown
 from .variables import check_variables
 
 MAX_ROUNDS = 50
+USER_PROBES = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE, ProbeKind.USDT})
 
 
 def check_program(
     program: tree.Program,
     kernel: Kernel,
-    table: TypeTable,
+    table: Kernel,
     options: Options,
     diags: Diagnostics,
     native: NativeCode | None = None,
@@ -42,7 +46,9 @@ def check_program(
     _refuse_unsupported(program, diags)
     code = native or NativeCode()
     config = read_config(program.config, diags, options.config)
-    templates = _templates(program, ParseContext(kernel, diags, options.target, options.unsafe))
+    programs = Programs(options)
+    templates = _templates(program, ParseContext(kernel, diags, programs, options.target, options.unsafe))
+    table = _add_user_types(templates, table, programs)
     diags.check()
     if not templates:
         raise diags.fatal(None, "the script has no probes", "a script needs at least one, such as: begin { }")
@@ -57,7 +63,7 @@ def check_program(
         shared.changed = False
         quiet = diags if final else Diagnostics()
         for template in templates:
-            checker = Checker(template, shared, kernel, table, options, quiet, config, params)
+            checker = Checker(template, shared, kernel, template.table or table, options, quiet, config, params)
             checker.functions = code.functions
             checker.final = final
             checker.check()
@@ -70,7 +76,8 @@ def check_program(
     _check_complete(shared, diags)
     diags.check()
     maps, variables = shared.maps, shared.variables
-    return Checked(program, kernel, table, config, templates, maps, variables, params, positional, code)
+    files = [str(file) for file in programs.files]
+    return Checked(program, kernel, table, config, templates, maps, variables, params, positional, code, files)
 
 
 def _refuse_unsupported(program: tree.Program, diags: Diagnostics) -> None:
@@ -84,10 +91,12 @@ def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:
     for node in program.probes:
         groups: dict[object, list[AttachSpec]] = {}
         used = _used_args(node)
+        here = replace(ctx, args_used=used is None or bool(used - {"retval"}))
+        typed = any(isinstance(n, tree.TypeName) for n in walk([node.predicate, node.body]))
         for point in [p for written in node.attach_points for p in expand_provider(written, ctx)]:
             with contextlib.suppress(CompileError):  # it is noted, and the others are looked at
-                spec = parse_attach_point(point, ctx)
-                groups.setdefault(_group_key(spec, used), []).append(spec)
+                for spec in parse_attach_point(point, here):
+                    groups.setdefault(_group_key(spec, used, typed), []).append(spec)
         for specs in groups.values():
             templates.append(Template(len(templates), specs[0].probe, node, specs))
     _check_instances(templates, ctx.diags)
@@ -132,14 +141,28 @@ def _used_args(node: tree.Probe) -> frozenset[str] | None:
     return None if whole else frozenset(named)
 
 
-def _group_key(spec: AttachSpec, used: frozenset[str] | None) -> object:
-    """Return what attach points must share to run one program: the probe type, and the types of what it reads."""
+def _add_user_types(templates: list[Template], table: Kernel, programs: Programs) -> Kernel:
+    """Let probes in user programs see the types of these; return the table that knows them all by their full names."""
+    users = [template for template in templates if template.probe.kind in USER_PROBES]
+    for template in users:
+        template.table = UserKernel(table, programs, template.args.target)
+    return UserKernel(table, programs) if users else table
+
+
+def _group_key(spec: AttachSpec, used: frozenset[str] | None, typed: bool) -> object:
+    """Return what attach points must share to run one program: the probe type, and the types of what it reads.
+
+    ``typed``: the block names types, which programs may define differently.
+    """
     args = None
+    origin = spec.target if typed and spec.probe.kind in USER_PROBES else ""
     if spec.args is not None:
-        args = tuple(sorted((n, str(f.type), f.dynamic) for n, f in spec.args.items() if used is None or n in used))
+        fields = sorted((n, f) for n, f in spec.args.items() if used is None or n in used)
+        args = tuple((n, str(f.type), f.dynamic, f.place) for n, f in fields)
+        origin = spec.target if spec.program else origin
     elif used is None or used:
         return (spec.probe.kind, spec.text)  # an error will name it
-    return (spec.probe.kind, args)
+    return (spec.probe.kind, args, origin)
 
 
 def _declare_maps(program: tree.Program, shared: Globals, diags: Diagnostics) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..config import Config
+from ..dwarf.layered import UserKernel
 from ..expand.native import NativeCode
 from ..kernel.types import Kernel, TypeTable
 from ..payload.layout import ParamType
@@ -29,6 +30,7 @@ class Template:
     variables: dict[tree.Node, Variable] = field(default_factory=dict)  # uses -> declaration
     constants: dict[tree.Node, int | str] = field(default_factory=dict)  # names that stand for a value
     lowered: dict[tree.Node, tree.Expr] = field(default_factory=dict)  # nodes that stand for another expression
+    table: UserKernel | None = None  # of a probe in a user program: knows its types
 
     @property
     def args(self) -> AttachSpec:
@@ -60,6 +62,7 @@ class Checked:
     params: dict[str, NamedParam]
     positional_count: int = 0
     native: NativeCode = field(default_factory=NativeCode)
+    files: list[str] = field(default_factory=list)  # user programs that were read
 
     def variable_type(self, template: Template, variable: Variable) -> Type:
         """Return the inferred type of a scratch variable."""

@@ -10,6 +10,7 @@ from ..config import Config
 from ..diagnostics import Diagnostics, Span
 from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
+from ..probes.base import AttachSpec
 from ..syntax import tree
 from ..syntax.walk import walk
 from .convert import convert, literal_value
@@ -287,3 +288,15 @@ def _parameter_hint(node: tree.Node) -> str:
     if not any(isinstance(part, tree.Positional) for part in walk(node)):
         return ""
     return "the value is needed when the script is compiled, a parameter has one only when it runs"
+
+
+def missing_args(spec: AttachSpec) -> tuple[str, str]:
+    """Return why nothing is known of an attach point's arguments, and what to do."""
+    if spec.no_args:
+        return spec.no_args
+    if spec.args is not None:
+        return "Cannot read function parameters", f"{spec.text} has none"
+    return (
+        f"the kernel pack does not know the arguments of {spec.text}",
+        "capture a pack on a host that has it: btaot kernel capture",
+    )

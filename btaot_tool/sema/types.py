@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from ..kernel.types import ORIGIN
 from ..payload.layout import StackMode, TypeKind
 
 
@@ -135,7 +136,7 @@ class Enum(Type):
         return True
 
     def __str__(self) -> str:
-        return self.name
+        return self.name.partition(ORIGIN)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ class Struct(Type):
         return self.alignment
 
     def __str__(self) -> str:
-        return self.name
+        return self.name.partition(ORIGIN)[0]
 
 
 def _place(types: tuple[Type, ...]) -> tuple[tuple[int, ...], int, int]:

@@ -536,7 +536,7 @@ bool cxx_name_matches(const char *pattern, char *demangled)
 	if (!open)
 		return false;
 	*open = 0;
-	found = glob_match(pattern, demangled);
+	found = !strcmp(pattern, demangled) || glob_match(pattern, demangled);  /* "operator[]" is no pattern */
 	*open = '(';
 	return found;
 }

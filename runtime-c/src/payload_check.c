@@ -46,6 +46,7 @@ static const struct rule rules[] = {
 	RULE_STR(ATTACHES, attach, name),
 	RULE_STR(ATTACHES, attach, ns),
 	RULE_STR(ATTACHES, attach, pin),
+	RULE_STR(ATTACHES, attach, build_id),
 	RULE_STR(MAPS, map, name),
 	RULE_ENUM16(MAPS, map, role, BTAOT_MAP_ROLE_LIMIT),
 	RULE_OPT(MAPS, map, key_type, TYPES),

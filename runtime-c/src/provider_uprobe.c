@@ -17,14 +17,17 @@
 #include "host.h"
 #include "perf.h"
 #include "providers.h"
+#include "sha256.h"
 #include "sys_bpf.h"
 #include "util.h"
+
+#define MAX_BUILD_ID 64  /* bytes; common are 20 */
 
 struct expansion {
 	struct env *env;
 	uint32_t attach;
-	bool wildcard;          /* in the name of the function */
-	bool cpp;               /* the name is C++ */
+	bool wildcard;          /* in the name of the function; a C++ name is one: overloads share it */
+	bool cpp;               /* the name is C++; a symbol is possible, too */
 	bool all_files;         /* the target is a pattern: every file, not the first only */
 	uint32_t files;
 	const char *path;
@@ -76,12 +79,10 @@ static int visit_symbol(void *arg, const struct elf_symbol *symbol)
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
 	const char *name = attach_str(x->env, at->name);
 
-	if (!is_function(symbol, x->wildcard || x->cpp))
+	if (!is_function(symbol, x->wildcard))
 		return 0;
-	if (x->cpp)
-		return matches_cpp(symbol->name, name) ? add_match(x, symbol) : 0;
 	if (x->wildcard)
-		return glob_match(name, symbol->name) ? add_match(x, symbol) : 0;
+		return glob_match(name, symbol->name) || (x->cpp && matches_cpp(symbol->name, name)) ? add_match(x, symbol) : 0;
 	return strcmp(name, symbol->name) ? 0 : add_match(x, symbol) ? -ENOMEM : 1;
 }
 
@@ -151,6 +152,31 @@ static int add_by_name(struct expansion *x)
 	return 0;
 }
 
+int program_check(struct env *env, uint32_t attach, const struct elf_file *elf, const char *path)
+{
+	const char *wanted = attach_str(env, env->payload.attaches[attach].build_id);
+	char found[2 * MAX_BUILD_ID + 1] = "none";
+	uint8_t digest[32];
+	uint32_t size = 0;
+	const uint8_t *id = elf_build_id(elf, &size);
+	struct sha256 s;
+
+	if (!*wanted)
+		return 0;
+	if (!id && strlen(wanted) == 2 * sizeof(digest)) {
+		sha256_init(&s);
+		sha256_update(&s, elf->data, elf->size);
+		sha256_final(&s, digest);
+		id = digest;
+		size = sizeof(digest);
+	}
+	for (uint32_t i = 0; i < size && i < MAX_BUILD_ID; i++)
+		str_printf(found + 2 * i, 3, "%02x", id[i]);
+	if (!strcmp(found, wanted))
+		return 0;
+	return attach_explain(env, -ENOENT, "%s has build-id %s, the script was compiled for %s", path, found, wanted);
+}
+
 /* One file: 1 to stop looking for more. */
 static int expand_file(void *arg, const char *path)
 {
@@ -163,7 +189,9 @@ static int expand_file(void *arg, const char *path)
 	x->files++;
 	x->path = arena_strdup(path);
 	x->count = 0;
-	ret = *attach_str(x->env, at->name) ? add_by_name(x) : add_by_address(x);
+	ret = program_check(x->env, x->attach, &x->elf, path);
+	if (!ret)
+		ret = *attach_str(x->env, at->name) ? add_by_name(x) : add_by_address(x);
 	elf_unmap(&x->elf);
 	return ret < 0 ? ret : !x->all_files;
 }
@@ -174,8 +202,8 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 	const char *target = attach_str(env, at->target);
 	struct expansion x = {
 		.env = env, .attach = attach,
-		.wildcard = is_pattern(attach_str(env, at->name)),
-		.cpp = !strcmp(attach_str(env, at->ns), "cpp"),
+		.cpp = *attach_str(env, at->ns),
+		.wildcard = *attach_str(env, at->ns) || is_pattern(attach_str(env, at->name)),
 		.all_files = is_pattern(target),
 	};
 	int ret = binaries_find(target, host_target_pid(env), expand_file, &x);

@@ -97,7 +97,9 @@ static int expand_file(void *arg, const char *path)
 	x->files++;
 	x->path = arena_strdup(path);
 	x->count = 0;
-	ret = usdt_notes(&elf, visit_note, x);
+	ret = program_check(x->env, x->attach, &elf, path);
+	if (!ret)
+		ret = usdt_notes(&elf, visit_note, x);
 	elf_unmap(&elf);
 	if (ret < 0)
 		return ret;

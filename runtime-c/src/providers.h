@@ -44,6 +44,11 @@ static inline bool is_pattern(const char *text)
 
 /* provider->expand for attach points that need no look at the host. */
 int expand_as_written(struct env *env, uint32_t attach);
+/* What the compiler took from a program's debug information holds for one build of it: 0 if this file is that build, by
+ * its build-id, or by the digest of a file that has none. */
+struct elf_file;
+int program_check(struct env *env, uint32_t attach, const struct elf_file *elf, const char *path);
+
 /* Attach a uprobe at inst->address (offset in the file) of inst->target; `semaphore`: offset of a counter that the kernel
  * keeps while the probe is there, or 0. */
 int uprobe_prepare_load(struct env *env, const struct instance *inst, struct load_extra *extra);

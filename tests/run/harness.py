@@ -42,16 +42,18 @@ class Builder:
     def __init__(self, folder: Path, target: Target | None = None) -> None:
         self._folder = folder
         self._pool = WorkerPool()
-        self._made: dict[tuple[str, bool], Path] = {}
+        self._made: dict[tuple[str, bool, str], Path] = {}
         self._target = target or host_target()
         self.stub = cached_stub(self._target)
 
-    def __call__(self, script: str, *, unsafe: bool = False, name: str = "t.bt") -> Path:
+    def __call__(self, script: str, *, unsafe: bool = False, name: str = "t.bt", sysroot: str = "") -> Path:
         """Return the executable; CompileError if there is none."""
-        key = (script, unsafe)
+        key = (script, unsafe, sysroot)
         if key not in self._made:
             path = self._folder / str(len(self._made))
-            self._pool.build(Source(name, script), Options(self._target, unsafe=unsafe), self.stub, path)
+            self._pool.build(
+                Source(name, script), Options(self._target, unsafe=unsafe, sysroot=sysroot), self.stub, path
+            )
             self._made[key] = path
         return self._made[key]
 

@@ -11,6 +11,8 @@ from btaot_tool.options import Options
 from btaot_tool.targets import find_target
 
 FULL = Options(
+    debuginfo=("a", "b"),
+    sysroot="/x",
     target=find_target("arm64"), kernel=("host", "a/b.btpack"), unsafe=True, warnings=False, warnings_as_errors=True,
     min_kernel="5.15", include_dirs=("inc", "with space"), defines=("A", "B=1"), dump=frozenset({"ir"}),
 )  # fmt: skip

@@ -36,9 +36,9 @@ class Binaries:
         self.files["btaot-target"] = self.target
         self.files["traced"] = Path(__file__).parent / "traced.sh"
 
-    def add(self, script: str, *, unsafe: bool = False) -> str:
+    def add(self, script: str, *, unsafe: bool = False, sysroot: str = "") -> str:
         """Build a script and return the path that it has in a guest."""
-        path = self.build(script, unsafe=unsafe)
+        path = self.build(script, unsafe=unsafe, sysroot=sysroot)
         self.files[f"b/{path.name}"] = path
         return f"/t/b/{path.name}"
 
