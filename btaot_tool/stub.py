@@ -48,11 +48,16 @@ _CFLAGS = (
 )
 _LDFLAGS = ("-static", "-no-pie", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none")
 # zig adds sanitizer traps unless told otherwise, and knows no -Oz of its own; the others save a sixth together.
-_ZIG_FLAGS = ("-fno-sanitize=all", "-flto", "-Xclang", "-Oz", "-fomit-frame-pointer", "-fno-jump-tables")
-# "zig cc" passes few options to the linker.  These fold equal functions and merge the ends of strings.  No C library is
-# linked (runtime-c/src/libc).
+_ZIG_FLAGS = (
+    *("-fno-sanitize=all", "-flto", "-Xclang", "-Oz", "-fomit-frame-pointer", "-fno-jump-tables"),
+    *("-mllvm", "-inline-call-penalty=0"),
+)
+# "zig cc" passes few options to the linker, which generates the code.  These fold equal functions, merge the ends of
+# strings, inline less, keep loops as they are written, and share the ends of branches.  No C library is linked
+# (runtime-c/src/libc).
 _ZIG_LDFLAGS = (
     *("-static", "-s", "--gc-sections", "--build-id=none", "-z", "norelro", "--no-rosegment", "--icf=safe", "-O2"),
+    *("-mllvm", "-inline-call-penalty=5", "-mllvm", "-disable-lsr", "-mllvm", "-tail-merge-size=2"),
 )
 
 

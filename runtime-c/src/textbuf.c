@@ -37,6 +37,25 @@ void text_free(struct textbuf *b)
 	memset(b, 0, sizeof(*b));
 }
 
+void text_bytes(struct textbuf *b, const void *s, size_t n)
+{
+	if (!n)
+		return;
+	memcpy(text_room(b, n), s, n);
+	b->len += n;
+}
+
+void text_str(struct textbuf *b, const char *s)
+{
+	text_bytes(b, s, strlen(s));
+}
+
+void text_char(struct textbuf *b, char c)
+{
+	*text_room(b, 1) = c;
+	b->len++;
+}
+
 void text_fill(struct textbuf *b, char c, size_t n)
 {
 	memset(text_room(b, n), c, n);

@@ -29,25 +29,9 @@ static inline char *text_room(struct textbuf *b, size_t n)
 	return b->data + b->len;
 }
 
-static inline void text_bytes(struct textbuf *b, const void *s, size_t n)
-{
-	if (!n)
-		return;
-	memcpy(text_room(b, n), s, n);
-	b->len += n;
-}
-
-static inline void text_str(struct textbuf *b, const char *s)
-{
-	text_bytes(b, s, strlen(s));
-}
-
-static inline void text_char(struct textbuf *b, char c)
-{
-	*text_room(b, 1) = c;
-	b->len++;
-}
-
+void text_bytes(struct textbuf *b, const void *s, size_t n);
+void text_str(struct textbuf *b, const char *s);
+void text_char(struct textbuf *b, char c);
 void text_fill(struct textbuf *b, char c, size_t n);
 /* Decimal digits of v, written so that they end before `end`; returns the first. */
 char *digits_before(char *end, uint64_t v);
