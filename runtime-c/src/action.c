@@ -96,7 +96,7 @@ static void run_print(const struct event *e)
 		return;
 	if (e->o->json)
 		text_str(b, "{\"type\": \"value\", \"data\": ");
-	(e->o->json ? value_json : value_text)(e->o, b, t, p, &src);
+	value_put(e->o, b, t, p, &src, e->o->json);
 	text_str(b, e->o->json ? "}\n" : "\n");
 }
 
@@ -113,19 +113,19 @@ static void run_print_row(const struct event *e)
 		return;
 	name = output_str(o, o->payload->maps[e->action->map].name);
 	o->line.len = 0;
-	value_text(o, &o->line, key_type, key, &src);
+	value_put(o, &o->line, key_type, key, &src, false);
 	if (o->json) {
 		text_str(&o->text, "{\"type\": \"map\", \"data\": {");
 		json_string(&o->text, name, strlen(name));
 		text_str(&o->text, ": {");
 		json_key(&o->text, o->line.data, o->line.len);
 		text_str(&o->text, ": ");
-		value_json(o, &o->text, type, value, &src);
+		value_put(o, &o->text, type, value, &src, true);
 		text_str(&o->text, "}}}\n");
 		return;
 	}
 	text_printf(&o->text, "%s[%.*s]: ", name, (int)o->line.len, o->line.data ? o->line.data : "");
-	value_text(o, &o->text, type, value, &src);
+	value_put(o, &o->text, type, value, &src, false);
 	text_char(&o->text, '\n');
 }
 

@@ -213,7 +213,7 @@ static void put_padded(struct output *o, struct textbuf *b, const struct format_
 		if ((p->flags & BTAOT_CONV_FLAG_PLUS) && p->is_signed && p->type->kind == BTAOT_TYPE_KIND_INT &&
 		    (int64_t)piece_int(p, arg) >= 0)
 			text_char(b, '+');
-		value_text(o, b, p->type, arg, src);
+		value_put(o, b, p->type, arg, src, false);
 		break;
 	}
 	if (p->width)

@@ -1,6 +1,6 @@
 /* json.c - strings, keys and numbers of the JSON lines (-f json).
  *
- * Role: the lexical level; what stands in a message is decided in output.c, value_json.c, print_map.c and hist.c.
+ * Role: the lexical level; what stands in a message is decided in output.c, value.c, print_map.c and hist.c.
  * bpftrace puts numbers that a double cannot hold exactly into quotes, and so do we.  Bytes above 0x7f
  * pass unchanged: UTF-8 stays UTF-8. */
 #include "output_internal.h"

@@ -47,12 +47,9 @@ static inline const char *output_str(const struct output *o, uint32_t ref)
 	return payload_str(o->payload, ref);
 }
 
-/* value.c: one value in bpftrace's text form (as %s and print() show it). */
-void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
-		const struct value_src *src);
-/* value_json.c */
-void value_json(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
-		const struct value_src *src);
+/* value.c: one value, as %s and print() show it or as JSON. */
+void value_put(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+	       const struct value_src *src, bool json);
 /* value.c: an integer of 1, 2, 4 or 8 bytes, sign-extended if asked. */
 uint64_t load_int(const uint8_t *p, size_t size, bool is_signed);
 uint64_t load_u64(const uint8_t *p);

@@ -42,7 +42,7 @@ static void put_value(const struct printer *p, struct textbuf *b, const uint8_t 
 	else if (is_tseries(p->type))
 		(p->o->json ? tseries_json : tseries_text)(p->o, b, p->type, value, p->last_epoch);
 	else
-		(p->o->json ? value_json : value_text)(p->o, b, p->type, value, &p->src);
+		value_put(p->o, b, p->type, value, &p->src, p->o->json);
 }
 
 /* A key as text; the result is in p->o->cell. */
@@ -51,7 +51,7 @@ static void format_key(const struct printer *p, const uint8_t *key)
 	struct textbuf text = {0};
 
 	if (p->map->key_type != BTAOT_NONE)
-		value_text(p->o, &text, p->o->payload->types + p->map->key_type, key, &p->src);
+		value_put(p->o, &text, p->o->payload->types + p->map->key_type, key, &p->src, false);
 	text_free(&p->o->cell);
 	p->o->cell = text;
 }

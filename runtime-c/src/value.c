@@ -1,6 +1,7 @@
-/* value.c - values as text, the way print(), %s and maps show them in bpftrace.
+/* value.c - values as text, the way print(), %s and maps show them in bpftrace, and as JSON.
  *
- * Role: one function per direction (value_text here, value_json in value_json.c) over all TypeKinds.
+ * In JSON, what bpftrace has a number for is a number (pointers, enums), tuples and arrays are arrays, structs and
+ * records are objects; everything else is the JSON string of its text.
  * Values are read byte by byte from records and map rows: nothing is assumed about alignment.
  * A value of a map arrives already summed over the CPUs (print_map.c).  Lengths inside a record are
  * checked here, sizes and offsets of types were checked by the payload's validation. */
@@ -157,17 +158,16 @@ const char *enum_name(const struct output *o, const struct btaot_type *t, uint64
 	return NULL;
 }
 
-static void text_number(struct textbuf *b, const struct btaot_type *t, uint64_t v)
+static void put_number(struct textbuf *b, const struct btaot_type *t, uint64_t v, bool json)
 {
 	if (is_signed(t))
-		text_i64(b, (int64_t)v);
+		(json ? json_i64 : text_i64)(b, (int64_t)v);
 	else
-		text_u64(b, v);
+		(json ? json_u64 : text_u64)(b, v);
 }
 
-static void text_enum(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p)
+static void text_enum(struct output *o, struct textbuf *b, const struct btaot_type *t, uint64_t v)
 {
-	uint64_t v = load_int(p, t->size, false);
 	const char *name = enum_name(o, t, v);
 
 	if (name)
@@ -195,8 +195,32 @@ static void text_buffer(struct textbuf *b, struct bytes s)
 	}
 }
 
-static void text_fields(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
-			const struct value_src *src)
+/* A buffer is an array of its bytes, as the architecture's `char` counts them (bpftrace's way). */
+static void json_buffer(struct textbuf *b, struct bytes s)
+{
+	text_char(b, '[');
+	for (size_t i = 0; i < s.n; i++) {
+		if (i)
+			text_char(b, ',');
+		text_i64(b, (char)s.p[i]);
+	}
+	text_char(b, ']');
+}
+
+static void put_name(struct textbuf *b, const char *name, bool json)
+{
+	if (json) {
+		json_string(b, name, strlen(name));
+		text_str(b, ": ");
+	} else {
+		text_char(b, '.');
+		text_str(b, name);
+		text_str(b, " = ");
+	}
+}
+
+static void put_fields(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+		       const struct value_src *src, bool json)
 {
 	const struct btaot_field *f = o->payload->fields + t->first;
 	bool tuple = t->kind == BTAOT_TYPE_KIND_TUPLE;
@@ -205,25 +229,22 @@ static void text_fields(struct output *o, struct textbuf *b, const struct btaot_
 		text_str(b, "{}");
 		return;
 	}
-	text_str(b, tuple ? "(" : "{ ");
+	text_str(b, tuple ? json ? "[" : "(" : json ? "{" : "{ ");
 	for (uint32_t i = 0; i < t->count; i++, f++) {
 		const struct btaot_type *ft = o->payload->types + f->type;
 		uint8_t room[8];
 
 		if (i)
-			text_str(b, ", ");
-		if (!tuple) {
-			text_char(b, '.');
-			text_str(b, output_str(o, f->name));
-			text_str(b, " = ");
-		}
-		value_text(o, b, ft, field_value(ft, f, p, room), src);
+			text_str(b, tuple && json ? "," : ", ");
+		if (!tuple)
+			put_name(b, output_str(o, f->name), json);
+		value_put(o, b, ft, field_value(ft, f, p, room), src, json);
 	}
-	text_str(b, tuple ? ")" : " }");
+	text_str(b, tuple ? json ? "]" : ")" : json ? "}" : " }");
 }
 
-static void text_array(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
-		       const struct value_src *src)
+static void put_array(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+		      const struct value_src *src, bool json)
 {
 	const struct btaot_type *elem = o->payload->types + t->elem;
 
@@ -231,20 +252,23 @@ static void text_array(struct output *o, struct textbuf *b, const struct btaot_t
 	for (int64_t i = 0; i < t->p0; i++) {
 		if (i)
 			text_char(b, ',');
-		value_text(o, b, elem, p + (size_t)i * elem->size, src);
+		value_put(o, b, elem, p + (size_t)i * elem->size, src, json);
 	}
 	text_char(b, ']');
 }
 
-static void text_stats(struct textbuf *b, const struct btaot_type *t, const uint8_t *p, uint64_t div)
+static void put_stats(struct textbuf *b, const struct btaot_type *t, const uint8_t *p, uint64_t div, bool json)
 {
-	text_str(b, "{ .count = ");
-	text_number(b, t, load_u64(p + 8));
-	text_str(b, ", .average = ");
-	text_number(b, t, divide_int(t, average(t, p), div));
-	text_str(b, ", .total = ");
-	text_number(b, t, load_u64(p));
-	text_str(b, " }");
+	text_str(b, json ? "{" : "{ ");
+	put_name(b, "count", json);
+	put_number(b, t, load_u64(p + 8), json);
+	text_str(b, ", ");
+	put_name(b, "average", json);
+	put_number(b, t, divide_int(t, average(t, p), div), json);
+	text_str(b, ", ");
+	put_name(b, "total", json);
+	put_number(b, t, load_u64(p), json);
+	text_str(b, json ? "}" : " }");
 }
 
 static void text_probe(struct output *o, struct textbuf *b, uint32_t instance)
@@ -271,18 +295,12 @@ static void text_number_name(struct output *o, struct textbuf *b, const struct b
 	number_name_text(b, output_str(o, t->name), number);
 }
 
-void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
-		const struct value_src *src)
+static void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+		       const struct value_src *src)
 {
 	struct bytes s;
 
 	switch (t->kind) {
-	case BTAOT_TYPE_KIND_VOID:
-		text_str(b, "null");
-		break;
-	case BTAOT_TYPE_KIND_BOOL:
-		text_str(b, *p ? "true" : "false");
-		break;
 	case BTAOT_TYPE_KIND_POINTER:
 		text_str(b, "0x");
 		text_hex(b, value_int(t, p));
@@ -298,16 +316,8 @@ void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t,
 	case BTAOT_TYPE_KIND_VBUFFER:
 		text_buffer(b, value_bytes(t, p, src));
 		break;
-	case BTAOT_TYPE_KIND_ARRAY:
-		text_array(o, b, t, p, src);
-		break;
-	case BTAOT_TYPE_KIND_STRUCT:
-	case BTAOT_TYPE_KIND_TUPLE:
-	case BTAOT_TYPE_KIND_RECORD:
-		text_fields(o, b, t, p, src);
-		break;
 	case BTAOT_TYPE_KIND_ENUM:
-		text_enum(o, b, t, p);
+		text_enum(o, b, t, load_int(p, t->size, false));
 		break;
 	case BTAOT_TYPE_KIND_KSYM:
 		ksym_text(o, b, load_u64(p), false);
@@ -346,18 +356,67 @@ void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t,
 	case BTAOT_TYPE_KIND_PROBE_NAME:
 		text_probe(o, b, load_u32(p));
 		break;
+	}
+}
+
+/* What JSON has another form for than the string of the text. */
+static bool value_json(struct textbuf *b, const struct btaot_type *t, const uint8_t *p, const struct value_src *src)
+{
+	switch (t->kind) {
+	case BTAOT_TYPE_KIND_POINTER:
+		json_u64(b, value_int(t, p));
+		return true;
+	case BTAOT_TYPE_KIND_ENUM:
+		json_u64(b, load_int(p, t->size, false));
+		return true;
+	case BTAOT_TYPE_KIND_BUFFER:
+	case BTAOT_TYPE_KIND_VBUFFER:
+		json_buffer(b, value_bytes(t, p, src));
+		return true;
+	}
+	return false;
+}
+
+void value_put(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
+	       const struct value_src *src, bool json)
+{
+	struct textbuf text = {0};
+
+	switch (t->kind) {
+	case BTAOT_TYPE_KIND_VOID:
+		text_str(b, "null");
+		break;
+	case BTAOT_TYPE_KIND_BOOL:
+		text_str(b, *p ? "true" : "false");
+		break;
+	case BTAOT_TYPE_KIND_ARRAY:
+		put_array(o, b, t, p, src, json);
+		break;
+	case BTAOT_TYPE_KIND_STRUCT:
+	case BTAOT_TYPE_KIND_TUPLE:
+	case BTAOT_TYPE_KIND_RECORD:
+		put_fields(o, b, t, p, src, json);
+		break;
 	case BTAOT_TYPE_KIND_STATS:
-		text_stats(b, t, p, src->div);
+		put_stats(b, t, p, src->div, json);
 		break;
 	case BTAOT_TYPE_KIND_COUNT:
-		text_u64(b, value_int(t, p) / (src->div ? src->div : 1));
+		(json ? json_u64 : text_u64)(b, value_int(t, p) / (src->div ? src->div : 1));
 		break;
 	case BTAOT_TYPE_KIND_INT:
 	case BTAOT_TYPE_KIND_SUM:
 	case BTAOT_TYPE_KIND_MIN:
 	case BTAOT_TYPE_KIND_MAX:
 	case BTAOT_TYPE_KIND_AVG:
-		text_number(b, t, divide_int(t, value_int(t, p), src->div));
+		put_number(b, t, divide_int(t, value_int(t, p), src->div), json);
 		break;
+	default:
+		if (!json) {
+			value_text(o, b, t, p, src);
+		} else if (!value_json(b, t, p, src)) {
+			value_text(o, &text, t, p, src);
+			json_string(b, text.data, text.len);
+			text_free(&text);
+		}
 	}
 }

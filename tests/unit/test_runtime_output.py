@@ -17,7 +17,7 @@ PROGRAMS = sorted(path for path in HERE.glob("test_*.c") if '"mock.h"' in path.r
 SOURCES = (
     "action", "async", "cgroup", "clock", "cursor", "cxx_name", "cxx_piece", "elf_file", "errno_text", "format", "hist",
     "json", "ksyms", "ksyms_table", "lines", "map_rows", "message", "names", "output", "print_map", "stack", "str",
-    "strftime", "sys_bpf", "textbuf", "tseries", "usyms", "util", "value", "value_json", "zone", "libc/memory",
+    "strftime", "sys_bpf", "textbuf", "tseries", "usyms", "util", "value", "zone", "libc/memory",
     "libc/system", "libc/directory", "libc/text",
 )  # fmt: skip
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fsanitize-trap=undefined")
