@@ -24,10 +24,15 @@ class _Notices(Rewriter):
     def __init__(self, config: Config, diags: Diagnostics) -> None:
         self._config = config
         self._diags = diags
+        self._in_while = False
 
     def _While(self, node: tree.While) -> tree.While:
-        self._diags.warning(node.span, "While loops are deprecated and may be removed in the future.", _WHILE_HINT)
-        return self.children(node)
+        if not self._in_while:
+            self._diags.warning(node.span, "While loops are deprecated and may be removed in the future.", _WHILE_HINT)
+        before, self._in_while = self._in_while, True
+        self.children(node)
+        self._in_while = before
+        return node
 
     def _Call(self, node: tree.Call) -> tree.Call:
         if node.name == "tseries":

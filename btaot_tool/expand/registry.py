@@ -38,8 +38,9 @@ class Registry:
         wanted = [_as_argument(param) for param in macro.params]
         for other in known:
             if distance(other, wanted) == 0:
-                note = ((other.span, "This is the original definition."),)
-                self.diags.error(macro.span, f"Redefinition of macro: {macro.name}", code="macro", notes=note)
+                note = ((other.name_span or other.span, "This is the original definition."),)
+                place = macro.name_span or macro.span
+                self.diags.error(place, f"Redefinition of macro: {macro.name}", code="macro", notes=note)
                 return
         known.append(macro)
 
@@ -101,7 +102,7 @@ def explain(diags: Diagnostics, mismatch: Mismatch, name: str, span: Span, args:
             f"The closest definition of {name}() has a different number of arguments. "
             f"Expected: {len(macro.params)} but got {len(args)}"
         )
-        diags.error(span, message, code="macro", notes=((macro.span, note),))
+        diags.error(span, message, code="macro", notes=((macro.name_span or macro.span, note),))
         return
     diags.error(span, message, code="macro")
     for param, arg in zip(macro.params, args, strict=True):

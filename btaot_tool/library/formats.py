@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ..sema.checker import ExpressionChecker as Checker
     from ..syntax import tree
 
-#: flags, width, precision, length, conversion; the ones of more than one letter come first.
+#: flags in this order, width, precision, length, conversion; a star takes no argument, as in bpftrace.
 _SPEC = re.compile(
-    r"%(?P<flags>[-+ #0']*)(?P<width>\d+)?(?:\.(?P<precision>\d*))?(?P<length>[hlLjzt]*)"
-    r"(?P<conv>gr|rh|rx|[diouxXeEfFGgaAcspnr%])"
+    r"%(?P<flags>-?\+? ?#?0?)(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+))?(?P<length>[hlLjzt]*)"
+    r"(?P<conv>[diouxXeEfFGaAcspn%]|gr|g|rh|rx|r)"
 )
 _CONVERSIONS = {
     "d": Conv.D,
@@ -69,8 +69,8 @@ def parse(fmt: str) -> tuple[list[str], list[Spec]]:
         if match["conv"] == "%":
             texts[-1] += "%"
             continue
-        precision = -1 if match["precision"] is None else int(match["precision"] or 0)
-        specs.append(Spec(match["conv"], match["flags"], int(match["width"] or 0), precision, match["length"]))
+        width, precision = (int(n) if n and n != "*" else -1 for n in (match["width"], match["precision"]))
+        specs.append(Spec(match["conv"], match["flags"], max(width, 0), precision, match["length"]))
         texts.append("")
     texts[-1] += fmt[last:]
     return texts, specs

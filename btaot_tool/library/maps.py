@@ -39,11 +39,11 @@ def _whole(name: str, kind: ActionKind) -> Entry:
 def _map_and_key(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> Type:
     """Check ``f(@map, key)`` and the older ``f(@map[key])``."""
     first = args[0]
-    if isinstance(first, tree.MapAccess) and len(args) == 1:
+    if isinstance(first, tree.MapAccess) and len(args) == 1 and name == "delete":
         c.use_key(c.map_of(first.map), first, c.expr(first.key), first.key)
         return Bool()
     if not isinstance(first, tree.MapRef):
-        return c.error(node, f"{name}() expects a map for the first argument")
+        return c.error(node, f"Call to {name}() has arguments that do not match any definition.")
     if len(args) == 2 and c.map_of(first).keyed is False:
         what = f"call to {name}() with two arguments expects a map with explicit keys (non-scalar map)"
         return c.error(node, what)
@@ -122,12 +122,12 @@ def _emit_len(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def _check_find(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     target, key, place = args
     if not isinstance(target, tree.MapRef):
-        return c.error(node, "find() expects a map for the first argument")
+        return c.error(node, "Call to find() has arguments that do not match any definition.")
     info = c.map_of(target)
     if info.keyed is False:
         return c.error(node, "call to find() expects a map with explicit keys (non-scalar map)")
     if not isinstance(place, tree.Variable):
-        return c.error(node, "find() expects a scratch variable for the third argument")
+        return c.error(node, "Call to find() has arguments that do not match any definition.")
     c.use_key(info, target, c.arg(key), expression(key))
     if c.final and not info.written:
         return c.error(target, f"Undefined map: {info.name}")

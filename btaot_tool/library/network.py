@@ -88,7 +88,7 @@ def _check_bswap(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if isinstance(found, Unknown):
         return found
     if not found.is_integer:
-        return c.error(node, f"bswap() only supports int arguments ({type_word(found)} provided)")
+        return c.error(node, f"bswap() only supports integer arguments ({type_word(found)} provided)")
     return Int(found.size, False)
 
 

@@ -102,7 +102,7 @@ def _packed(text: str) -> bytes | None:
 
 
 def _check_pton(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    text = c.literal_str(node, args[0], "pton")
+    text = c.literal_str(node, args[0], "pton", "pton() expects an string literal at the first argument")
     if text is None:
         return Unknown()
     packed = _packed(text)

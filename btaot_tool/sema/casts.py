@@ -26,9 +26,9 @@ def cast(c: ExpressionChecker, node: tree.Cast, source: Type, target: Type) -> T
             return c.error(node, f"Cannot determine array size: {what}")
         target = Array(target.elem, source.size // (target.elem.size or 1))
     if target == source:
-        if not is_library(node.span):
+        if not is_library(node.span) and not isinstance(node.expr, tree.BoolLiteral):
             c.warning(node, f"Unnecessary cast: expression is already of type {source}")
-        return source
+        return source if isinstance(source, Ptr) else target
     if isinstance(target, Enum) and not _is_variant(c, node, target):
         return target
     if not _castable(source, target):

@@ -92,11 +92,20 @@ class ExpressionChecker(CheckerService):
         return entry.check(self, node, args)
 
     def _Variable(self, node: tree.Variable) -> Type:
+        found = self.variable_type(node)
+        if self.final and isinstance(found, Unknown) and self.scopes.find(node.name) is not None:
+            self.error(node, "Could not resolve the type of this variable")
+        return found
+
+    def variable_type(self, node: tree.Variable) -> Type:
+        """Return the type of a variable, as far as it is known."""
         variable = self.scopes.find(node.name)
         if variable is None:
             return self.error(node, f"Undefined or undeclared variable: ${node.name}")
         self.template.variables[node] = variable
-        return self.shared.variables.get((self.template.index, id(variable.decl)), Unknown())
+        found = self.shared.variables.get((self.template.index, id(variable.decl)), Unknown())
+        self.template.types[node] = found
+        return found
 
     # ---- maps -----------------------------------------------------------------------------------
 

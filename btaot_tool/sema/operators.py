@@ -76,7 +76,9 @@ def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
 
 def _address(c: ExpressionChecker, node: tree.Unary) -> Type:
     if isinstance(node.expr, tree.Variable):
-        found = c.expr(node.expr)
+        found = c.variable_type(node.expr)
+        if c.final and isinstance(found, Unknown):
+            return c.error(node, f"No type available for variable ${node.expr.name}")
         return found if isinstance(found, Unknown) else Ptr(found, Space.KERNEL)
     if isinstance(node.expr, tree.MapRef):
         c.map_of(node.expr)
@@ -89,11 +91,7 @@ def _dereference(c: ExpressionChecker, node: tree.Unary, found: Type) -> Type:
         return found.target
     if isinstance(found, Int | Enum):
         return UINT64
-    if isinstance(found, Bool):
-        return c.error(node, "The * operator can not be used on expressions of type 'bool'")
-    if isinstance(found, Struct):
-        return c.error(node, f"Can not dereference struct/union of type '{found}'. It is not a pointer.")
-    return c.error(node, f"Can not dereference type '{found}'. It is not a pointer.")
+    return c.error(node, f"The * operator can not be used on expressions of type '{found}'")
 
 
 def _increment(c: ExpressionChecker, node: tree.Unary) -> Type:
@@ -134,8 +132,8 @@ def binary(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> 
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Bool() if op in COMPARISONS or op in LOGICAL else Unknown()
     if op in LOGICAL:
-        c.condition(node.left, left)
-        c.condition(node.right, right)
+        if not (_is_truth(left) and _is_truth(right)):
+            return _refuse(c, node, left, right)
         return Bool()
     if isinstance(left, Ptr) or isinstance(right, Ptr):
         return _pointer_operation(c, node, op, left, right)
@@ -148,6 +146,10 @@ def binary(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> 
         _check_probe_literal(c, node, left, right)
         return Bool()
     return _refuse(c, node, left, right)
+
+
+def _is_truth(found: Type) -> bool:
+    return isinstance(found, Ptr) or _numeric(found) or (isinstance(found, Opaque) and found.is_scalar)
 
 
 def _refuse(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> Type:

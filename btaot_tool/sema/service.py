@@ -10,6 +10,7 @@ from ..config import Config
 from ..diagnostics import Diagnostics, Span
 from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
+from ..payload.layout import TypeKind
 from ..probes.base import AttachSpec
 from ..syntax import tree
 from ..syntax.walk import walk
@@ -182,7 +183,9 @@ class CheckerService:
         if isinstance(value, Unknown):
             return
         joined = join(info.value, value)
-        if joined is None:
+        if joined is None and (what := _other_parameters(info.value, value)):
+            self.error(node, what)
+        elif joined is None:
             self.error(
                 node,
                 f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already"
@@ -281,6 +284,17 @@ class CheckerService:
         known = name in BASIC or name in NAMED_TYPES or name in ("string", "buffer", "void")
         known = known or self.table.typedef(name) is not None
         return known or any(self._find_tagged(tag) for tag in tagged)
+
+
+def _other_parameters(known: Type, value: Type) -> str:
+    """Say how two aggregations of one kind differ."""
+    if not (isinstance(known, Agg) and isinstance(value, Agg) and known.kind is value.kind):
+        return ""
+    return {
+        TypeKind.HIST: "Different bits in a single hist unsupported",
+        TypeKind.LHIST: "Different lhist bounds in a single map unsupported",
+        TypeKind.TSERIES: "Different tseries bounds in a single map unsupported",
+    }.get(known.kind, "")
 
 
 def _parameter_hint(node: tree.Node) -> str:

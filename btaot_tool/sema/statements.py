@@ -89,7 +89,7 @@ class Checker(ExpressionChecker):
         if node.implied or counts or stdlib.is_library(node.span):
             return
         if self._discards(node.expr) or not isinstance(found, Void | Unknown):
-            self.warning(tree.Node(_without_semicolon(node.span)) if is_last else node, "Return value discarded.")
+            self.warning(tree.Node(_last_span(node)) if is_last else node, "Return value discarded.")
 
     def _discards(self, node: tree.Node | None) -> bool:
         """Tell whether a block or if that stands as a statement has a value all the same."""
@@ -140,7 +140,9 @@ class Checker(ExpressionChecker):
             variable = self.scopes.declare(Variable(target.name, target))
         self.template.variables[target] = variable
         self._join_variable(node, variable, value)
-        self.template.types[target] = self.shared.variables.get(self._key(variable), Unknown())
+        found = self.template.types[target] = self.shared.variables.get(self._key(variable), Unknown())
+        if self.final and isinstance(found, Unknown):
+            self.error(node, "Invalid expression for assignment")
 
     def _key(self, variable: Variable) -> tuple[int, int]:
         return (self.template.index, id(variable.decl))
@@ -334,8 +336,11 @@ def aggregation(value: tree.Expr) -> tree.Call | tree.Name | None:
     return value if entry is not None and entry.aggregate else None
 
 
-def _without_semicolon(span: Span) -> Span:
+def _last_span(node: tree.ExprStmt) -> Span:
     """Return the place of the last statement of a block, whose semicolon could as well not be there."""
+    span = node.span
+    if node.expr.span.parent == span.parent:
+        return node.expr.span
     if span.source.line(span.end_line)[: span.end_column - 1].endswith(";"):
         return replace(span, end_column=span.end_column - 1)
     return span

@@ -324,10 +324,10 @@ class Opaque(Type):
 
 KSYM = Opaque(TypeKind.KSYM, 8, "ksym_t", scalar=True)
 USYM = Opaque(TypeKind.USYM, 16, "usym_t")
-TIMESTAMP = Opaque(TypeKind.TIMESTAMP, 16, "timestamp_t")
+TIMESTAMP = Opaque(TypeKind.TIMESTAMP, 16, "timestamp")
 INET = Opaque(TypeKind.INET, 20, "inet", alignment=4)
 MAC = Opaque(TypeKind.MAC, 8, "mac_address", scalar=False)
-USERNAME = Opaque(TypeKind.USERNAME, 4, "username", scalar=True, alignment=4)
+USERNAME = Opaque(TypeKind.USERNAME, 4, "username_t", scalar=True, alignment=4)
 CGROUP_PATH = Opaque(TypeKind.CGROUP_PATH, 16, "cgroup_path_t")
 STRERROR = Opaque(TypeKind.STRERROR, 4, "strerror", scalar=True, alignment=4)
 SIGNAL_NAME = Opaque(TypeKind.SIGNAL_NAME, 4, "string", scalar=True, alignment=4)

@@ -118,7 +118,7 @@ class Builder:
 
     def macro(self, values: Values, start: int, end: int) -> tree.Macro:
         params = [v for v in values if isinstance(v, tree.MacroParam)]
-        return tree.Macro(self.at(start, end), self.word(values[1]), params, values[-1])
+        return tree.Macro(self.at(start, end), self.word(values[1]), params, values[-1], self.at(start, values[1].end))
 
     def param(self, values: Values, start: int, end: int) -> tree.MacroParam:
         token = values[0]
@@ -270,6 +270,10 @@ class Builder:
         line, column = (span.end_line, span.end_column) if end else (span.line, span.column)
         return self.positions.starts[line - 1] + column - 1
 
+    def _after(self, first: tree.Expr, end: int) -> Span:
+        """Return the place of what begins with an expression, without the parentheses around that."""
+        return self.at(self._offset(first.span), end)
+
     # ---- expressions
 
     def ternary(self, values: Values, start: int, end: int) -> tree.Ternary:
@@ -279,7 +283,7 @@ class Builder:
         return tree.Ternary(self.at(start, end), values[0], None, values[3])
 
     def binary(self, values: Values, start: int, end: int) -> tree.Binary:
-        return tree.Binary(self.at(start, end), values[1].type, values[0], values[2])
+        return tree.Binary(self._after(values[0], end), values[1].type, values[0], values[2])
 
     def prefix(self, values: Values, start: int, end: int) -> tree.Unary:
         op, operand = values
@@ -312,10 +316,10 @@ class Builder:
         text = self.word(name)
         if name.type == "NUMBER":
             text = str(self._integer(name)[0])
-        return tree.FieldAccess(self.at(start, end), operand, text, op.type == "->")
+        return tree.FieldAccess(self._after(operand, end), operand, text, op.type == "->")
 
     def index(self, values: Values, start: int, end: int) -> tree.Index:
-        return tree.Index(self.at(start, end), values[0], values[2])
+        return tree.Index(self._after(values[0], end), values[0], values[2])
 
     def name(self, values: Values, start: int, end: int) -> tree.Name:
         return tree.Name(self.at(start, end), self.text[start:end])

@@ -381,6 +381,7 @@ class Macro(Node):
     name: str
     params: list[MacroParam]
     body: Block
+    name_span: Span | None = None  # from "macro" to the name
 
 
 @dataclass(eq=False, slots=True)
