@@ -398,9 +398,22 @@ class FunctionBase:
 
     def _guard(self, leave: Any) -> None:
         """Leave at once unless the run is on (``docs/architecture.md``, globals)."""
-        running = self.b.load(self.global_word(0), align=4, typ=I32)
+        word = self.global_word(0)
+        running = self.b.load(word, align=4, typ=I32)
         go = self.block("go")
         self.b.cbranch(self.b.icmp_unsigned("!=", running, ir.Constant(I32, 0)), go, leave)
+        self.b.position_at_end(go)
+        if self.template.probe.pid_filter:
+            self._filter(word, leave)
+
+    def _filter(self, running: Any, leave: Any) -> None:
+        """Leave if a process was chosen with -p and this is another: such probes fire for all."""
+        check, go = self.block("check"), self.block("go")
+        chosen = self.b.load(self.offset(running, 4), align=4, typ=I32)
+        self.b.cbranch(self.b.icmp_unsigned("!=", chosen, ir.Constant(I32, 0)), check, go)
+        self.b.position_at_end(check)
+        pid = self.b.lshr(self.helper("get_current_pid_tgid"), const(32))
+        self.b.cbranch(self.b.icmp_unsigned("==", pid, self.b.zext(chosen, I64)), go, leave)
         self.b.position_at_end(go)
 
     def _claim(self, leave: Any) -> None:

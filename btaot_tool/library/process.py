@@ -121,23 +121,22 @@ def _report(g: Gen, node: tree.Expr, kind: ActionKind, text: str, number: object
 # ---- the interrupted mode -------------------------------------------------------------------------
 
 _NO_MODE = frozenset({ProbeKind.BEGIN, ProbeKind.END, ProbeKind.SELF_SIGNAL})  # they stand for the tracer itself
+_REGISTERS = frozenset(
+    {ProbeKind.PROFILE, ProbeKind.INTERVAL, ProbeKind.SOFTWARE, ProbeKind.HARDWARE, ProbeKind.WATCHPOINT, ProbeKind.USDT}
+)  # besides those with reg_args
 
 
 def _check_usermode(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if c.options.target.name != "x86_64":
         return c.error(node, "'usermode' builtin is only supported on x86_64")
-    if c.template.probe.kind in _NO_MODE:
-        return UINT8
-    timers = (ProbeKind.PROFILE, ProbeKind.INTERVAL, ProbeKind.SOFTWARE, ProbeKind.HARDWARE)
-    if not (c.template.probe.kind in timers or c.template.probe.reg_args):
-        return c.error(node, f"The usermode builtin can not be used with {c.template.probe.name} probes")
     return UINT8
 
 
 def _emit_usermode(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    """Ring 3 is user mode: the low bits of the code segment."""
-    if g.template.probe.kind in _NO_MODE:
-        return Scalar(UINT8, const(1))
+    """Ring 3 is user mode: the low bits of the code segment.  Where no registers are at hand, the kernel runs."""
+    probe = g.template.probe
+    if not (probe.kind in _REGISTERS or probe.reg_args):
+        return Scalar(UINT8, const(int(probe.kind in _NO_MODE)))
     selector = g.context_load(Symbol(SymbolKind.REG, "cs"))
     user = g.b.icmp_unsigned("==", g.b.and_(selector, const(3)), const(3))
     return Scalar(UINT8, g.b.zext(user, I64))

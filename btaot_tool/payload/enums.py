@@ -124,7 +124,6 @@ class SessionFact(enum.IntEnum):
     PIDNS_INO = 3  # st_ino of it
     CPU_COUNT = 4  # possible CPUs
     PAGE_SIZE = 5  # bytes
-    TARGET_PID = 6  # -p PID, or that of -c CMD; 0 if none
     CHILD_PID = 7  # pid of -c CMD, 0 if none
     SW_TAI_OFFSET = 8  # CLOCK_TAI - CLOCK_BOOTTIME, ns (triple vDSO sandwich)
     HELPER_ERRORS = 9  # 1 if errors of helpers are to be reported (-k)

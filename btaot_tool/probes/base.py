@@ -77,7 +77,8 @@ class ProbeType:
     ``context_name`` is the builtin whose members are the named arguments; ``nullable_context`` whether pointers
     among them can be null, which ends the run; ``guarded`` whether the program tests ``running`` first; ``returns``
     whether what ``return`` gives matters; ``type_name`` is the ``probetype`` where that is not the name;
-    ``preemptible`` whether a run can be interrupted by another on its CPU.
+    ``preemptible`` whether a run can be interrupted by another on its CPU; ``pid_filter`` whether the program itself
+    must pass over other processes than that of -p.
     """
 
     name: str = ""
@@ -93,6 +94,7 @@ class ProbeType:
     guarded: bool = True
     returns: bool = False
     preemptible: bool = False
+    pid_filter: bool = False
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """Return the attach point's row, or raise through ``ctx.diags``."""

@@ -38,7 +38,7 @@ class FunctionProbe(ProbeType):
 class KernelFunctionProbe(FunctionProbe):
     """``[MODULE:]FUNCTION[+OFFSET]`` or an address."""
 
-    space = Space.KERNEL
+    space, pid_filter = Space.KERNEL, True
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """A module restricts where the function is looked for."""

@@ -16,7 +16,7 @@ from .base import ArgField, AttachSpec, ParseContext, ProbeType, has_wildcard, w
 class TracepointProbe(ProbeType):
     """``CATEGORY:EVENT``; the fields' places come from the host's format file."""
 
-    name, kind, space = "tracepoint", ProbeKind.TRACEPOINT, Space.KERNEL
+    name, kind, space, pid_filter = "tracepoint", ProbeKind.TRACEPOINT, Space.KERNEL, True
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """Both parts may be patterns; a pattern has the fields that all its matches share."""
@@ -71,6 +71,7 @@ class RawTracepointProbe(ProbeType):
     """``[MODULE:]EVENT``; arguments by number and, from BTF, by name."""
 
     name, kind, space, positional = "rawtracepoint", ProbeKind.RAW_TRACEPOINT, Space.KERNEL, True
+    pid_filter = True
 
     def parse(self, point: AttachPoint, ctx: ParseContext) -> AttachSpec:
         """The module is a filter only: the kernel finds a raw tracepoint by its name."""

@@ -15,7 +15,7 @@ RETVAL = "retval"
 class FunctionTracing(ProbeType):
     """``[MODULE:]FUNCTION``, ``bpf:[ID:]PROGRAM``; parameters have their names and types from BTF."""
 
-    space = Space.KERNEL
+    space, pid_filter = Space.KERNEL, True
 
     def __init__(self, name: str, kind: ProbeKind, ret: bool) -> None:
         self.name, self.kind, self.has_retval = name, kind, ret

@@ -230,7 +230,11 @@ static int expand_one(struct env *env, uint32_t attach)
 		err("%s: this runtime cannot attach probes of this type", attach_str(env, at->text));
 		return -ENOTSUP;
 	}
-	ret = provider->expand(env, attach);
+	if (env->opt.pid && at->kind >= BTAOT_PROBE_KIND_TRACEPOINT && at->kind <= BTAOT_PROBE_KIND_FEXIT &&
+	    symbol_in_pid_namespace())
+		ret = attach_explain(env, -ENOTSUP, "-p needs the initial pid namespace for kernel probes");
+	else
+		ret = provider->expand(env, attach);
 	if (ret && ret != -ENOENT) {
 		if (!report_why(env, at))
 			report(env, at, "%s: %s", attach_str(env, at->text), strerror(-ret));

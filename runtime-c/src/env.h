@@ -81,7 +81,7 @@ struct env {
 /* Head of the globals map's value; see docs/architecture.md. */
 struct globals {
 	uint32_t running;
-	uint32_t reserved;
+	uint32_t only_pid;
 	uint64_t ringbuf_lost;
 	uint64_t scratch_busy;
 	uint64_t stack_lost;

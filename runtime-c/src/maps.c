@@ -203,6 +203,7 @@ static int globals_open(struct env *env)
 		return -errno;
 	}
 	env->globals = p;
+	env->globals->only_pid = (uint32_t)env->opt.pid;
 	return 0;
 }
 

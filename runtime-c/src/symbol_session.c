@@ -29,6 +29,14 @@ static void pid_namespace(uint64_t *dev, uint64_t *ino)
 	*ino = st.st_ino;
 }
 
+bool symbol_in_pid_namespace(void)
+{
+	uint64_t dev, ino;
+
+	pid_namespace(&dev, &ino);
+	return ino;
+}
+
 /* Our pid as the initial namespace sees it: the first number of NSpid, where /proc shows one. */
 static uint64_t own_pid(void)
 {
@@ -77,9 +85,6 @@ static int session_fact(struct env *env, uint32_t fact, uint64_t *value)
 		return 0;
 	case BTAOT_SESSION_FACT_PAGE_SIZE:
 		*value = page_size();
-		return 0;
-	case BTAOT_SESSION_FACT_TARGET_PID:
-		*value = (uint64_t)(env->child ? env->child : env->opt.pid);
 		return 0;
 	case BTAOT_SESSION_FACT_CHILD_PID:
 		*value = (uint64_t)env->child;

@@ -43,6 +43,7 @@ int symbol_btf(struct env *env, const struct btaot_symbol *s, uint64_t *value); 
 int symbol_kaddr(struct env *env, const struct btaot_symbol *s, uint64_t *value);    /* symbol_address.c */
 int symbol_param(struct env *env, const struct btaot_symbol *s, uint64_t *value);    /* params.c */
 int symbol_session(struct env *env, const struct btaot_symbol *s, uint64_t *value);  /* symbol_session.c */
+bool symbol_in_pid_namespace(void);     /* not the initial one */
 
 /* symbol_address.c: the same for a symbol of the file that an instance is in. */
 int symbol_uaddr(struct env *env, const struct btaot_symbol *s, const struct instance *inst, uint64_t *value);

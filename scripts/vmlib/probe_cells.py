@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 N = 5
 KERNELS = ("5.10", "6.1", "6.12", "7.2")
 WITH_CHILD = "./BIN -c 'FIRE 5'"
+#: -p of a shell that reads, while others do, too.
+ONE_PROCESS = "while :; do read x </proc/uptime; done & ./BIN -p $! & sleep 1; FIRE 5; kill %1; wait %2"
 
 #: What capital words in scripts, patterns and commands stand for; FIRE, WATCHED and ENTRY come from the build.
 WORDS = {
@@ -75,6 +77,10 @@ CELLS = (
     _row("fentry, wildcard", "fentry:vfs_rea? / comm == \"fire\" / { COUNT @[probe] = count(); }", r"^@\[fentry:vmlinux:vfs_read\]: 5$"),
     _row("fentry on a BPF program", "fentry:bpf:program_* { COUNT exit(); }", caused=1,
          command="./signal >/dev/null & A=$!; sleep 0.7; ./BIN & sleep 1; kill -USR1 $A; wait $!; kill $A"),
+    _row("kprobe, -p", "kprobe:vfs_read { @pids[pid] = 1; @seen = len(@pids); } kretprobe:vfs_read { @pids[pid] = 1; }", caused=1,
+         command=ONE_PROCESS),
+    _row("fentry, -p", "fentry:vfs_read { @pids[pid] = 1; @seen = len(@pids); } fexit:vfs_read { @pids[pid] = 1; }", caused=1,
+         command=ONE_PROCESS),
     _row("uprobe", "uprobe:FIRE:fire_user / str(arg1) == \"text\" / { NAMES @arg[arg0] = count(); }",
          r"^@names\[uprobe:FIRE:fire_user, fire_user, uprobe\]: 5$", r"^@arg\[4\]: 1$"),
     _row("uprobe, offset", "uprobe:FIRE:fire_user+0 { COUNT }"),

@@ -141,6 +141,24 @@ def test_pid_option_sees_one_process(build: Builder, target: Path) -> None:
     assert outcome.status == 0
 
 
+def test_pid_option_filters_kernel_probes(build: Builder, target: Path) -> None:
+    """-p of a tracepoint and a raw tracepoint, which fire for every process; timers see no filter."""
+    script = """
+      tracepoint:syscalls:sys_enter_nanosleep { @tp[pid] = count(); }
+      rawtracepoint:sys_enter / arg1 == 35 / { @raw[pid] = count(); }
+      interval:ms:100 { @ticks = count(); }
+    """
+    binary = build(script)
+    watched = subprocess.Popen([target, "nap=500", "nap=1", "nap=1", "nap=100"])
+    traced = Traced([binary, "-p", str(watched.pid)])
+    target_run(target, "nap=1")
+    watched.wait(10)
+    outcome = traced.finish()
+    assert re.findall(r"^@tp.*$", outcome.stdout, re.M) == [f"@tp[{watched.pid}]: 3"], outcome
+    assert re.findall(r"^@raw.*$", outcome.stdout, re.M) == [f"@raw[{watched.pid}]: 3"], outcome
+    assert re.search(r"^@ticks: [1-9]", outcome.stdout, re.M)
+
+
 def test_command_sees_its_start(build: Builder, target: Path) -> None:
     """-c: probes are attached before the command begins, and cpid is its process."""
     script = "tracepoint:sched:sched_process_exec / pid == cpid / { @exec = count(); }"
