@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..codegen.actions import Action
-from ..codegen.events import Item
 from ..codegen.llvm import I32, I64, const, ir
 from ..codegen.values import Memory, Nothing, Place, Scalar, Value
 from ..payload.layout import ActionKind, ProbeKind, SessionFact, SymbolKind
@@ -141,20 +139,15 @@ def _emit_join(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     base, cell = g.as_scalar(value), g.bytes(8)
     word = g.mod.options.target.bits // 8
 
-    def reader(i: int) -> Callable[[Any, int], Any]:
-        def read(dst: Any, capacity: int) -> Any:
-            g.b.store(const(0), cell)
-            g.probe_read(cell, word, g.b.add(base, const(i * word)), space)
-            pointer = g.b.load(cell, typ=I64)
-            return g.choose(
-                g.truth(pointer), lambda: g.probe_read(dst, capacity, pointer, space, "_str"), lambda: const(1)
-            )
-
-        return read
-
     capacity = min(JOIN_STRING, g.checked.config.max_strlen)
-    items = [Item(Str(capacity), reader=reader(i)) for i in range(JOIN_ARGUMENTS)]
-    g.send(Action(ActionKind.JOIN, node.span, fmt=delimiter), items)
+
+    def read(dst: Any, i: Any) -> Any:
+        g.b.store(const(0), cell)
+        g.probe_read(cell, word, g.b.add(base, g.b.mul(i, const(word))), space)
+        pointer = g.b.load(cell, typ=I64)
+        return g.choose(g.truth(pointer), lambda: g.probe_read(dst, capacity, pointer, space, "_str"), lambda: const(1))
+
+    g.send_strings(Action(ActionKind.JOIN, node.span, fmt=delimiter), JOIN_ARGUMENTS, capacity, read)
     return Nothing()
 
 
