@@ -120,10 +120,10 @@ def _report(g: Gen, node: tree.Expr, kind: ActionKind, text: str, number: object
 
 # ---- the interrupted mode -------------------------------------------------------------------------
 
-_NO_MODE = frozenset({ProbeKind.BEGIN, ProbeKind.END, ProbeKind.SELF_SIGNAL})  # they stand for the tracer itself
-_REGISTERS = frozenset(
-    {ProbeKind.PROFILE, ProbeKind.INTERVAL, ProbeKind.SOFTWARE, ProbeKind.HARDWARE, ProbeKind.WATCHPOINT, ProbeKind.USDT}
-)  # besides those with reg_args
+# They stand for the tracer itself; below: those whose context holds registers, besides those with reg_args.
+_NO_MODE = frozenset({ProbeKind.BEGIN, ProbeKind.END, ProbeKind.SELF_SIGNAL})
+_COUNTERS = (ProbeKind.SOFTWARE, ProbeKind.HARDWARE, ProbeKind.WATCHPOINT)
+_REGISTERS = frozenset({ProbeKind.PROFILE, ProbeKind.INTERVAL, *_COUNTERS, ProbeKind.USDT})
 
 
 def _check_usermode(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
