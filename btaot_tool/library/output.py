@@ -8,7 +8,7 @@ from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I64
 from ..codegen.values import Nothing, Value
-from ..payload.layout import ActionKind, TypeKind
+from ..payload.layout import ActionKind, ProbeKind, TypeKind
 from ..sema.types import UINT8, UINT32, Agg, Str, Type, Unknown, Void, type_word
 from ..syntax import tree
 from . import formats
@@ -101,7 +101,7 @@ def _check_exit(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 
 def _emit_exit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     code = [a for a in args if isinstance(a, tree.Expr)]
-    action = Action(ActionKind.EXIT, node.span)
+    action = Action(ActionKind.EXIT, node.span, aux=int(g.template.probe.kind is ProbeKind.ITER))
     if not code:
         g.send(action, [Item(UINT8, number=0)])
     else:

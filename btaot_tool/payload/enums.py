@@ -206,7 +206,7 @@ class ActionKind(enum.IntEnum):
     PRINT_MAP_ELEM = 5  # map; args (key, value): printed as @m[key]: value
     CLEAR = 6  # map
     ZERO = 7  # map
-    EXIT = 8  # args (code) u8
+    EXIT = 8  # args (code) u8; aux: 1 in an iterator, whose printf()s are printed all the same
     TIME = 9  # fmt
     STRFTIME = 10  # reserved
     JOIN = 11  # fmt: separator; every field of args is a string, the first empty one ends the list

@@ -133,7 +133,7 @@ static void run_exit(const struct event *e)
 {
 	e->o->env->exit_code = (int)event_int(e, 0);
 	e->o->env->stop = true;
-	e->o->exited = true;
+	*(e->action->aux ? &e->o->printf_only : &e->o->exited) = true;
 }
 
 static void run_time(const struct event *e)
@@ -204,6 +204,8 @@ static void run_stack(const struct event *e)
 
 static void run_event(const struct event *e)
 {
+	if (e->o->printf_only && e->action->kind != BTAOT_ACTION_KIND_PRINTF)
+		return;
 	switch (e->action->kind) {
 	case BTAOT_ACTION_KIND_PRINTF:
 		run_printf(e);

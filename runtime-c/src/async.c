@@ -1,7 +1,7 @@
 /* async.c - cat() and system(): actions that read a file or run a command.
  *
  * Role: the slow actions.  A command runs in a shell with its output in a pipe, so that it appears in order and
- * can become JSON; it dies with us.  Whether system() is allowed was decided when the script was compiled. */
+ * can become JSON; it dies with us.  Those that wait when a signal ends the run are lost, and counted.  Whether system() is allowed was decided when the script was compiled. */
 #define _GNU_SOURCE
 
 #include <errno.h>
@@ -9,9 +9,13 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "output_internal.h"
+#include "util.h"
+
+#define HURRY_NS 500000000u
 
 /* Read until the end or until `limit` bytes are there. */
 static void read_all(int fd, struct textbuf *b, size_t limit)
@@ -65,12 +69,35 @@ static void run_shell(const char *command, int out, pid_t parent)
 	_exit(127);
 }
 
+void async_hurry(struct env *env)
+{
+	env->stop = true;
+	if (!env->hurry_at)
+		env->hurry_at = now_ns(CLOCK_MONOTONIC) + HURRY_NS;
+}
+
+/* Commands take long, and thousands may wait for their turn: a signal must not wait with them. */
+static bool too_late(struct env *env)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	if (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM))
+		async_hurry(env);
+	if (!env->hurry_at || now_ns(CLOCK_MONOTONIC) < env->hurry_at)
+		return false;
+	env->globals->ringbuf_lost++;
+	return true;
+}
+
 void async_system(struct output *o, const char *command)
 {
 	struct textbuf result = {0};
 	pid_t parent = getpid(), child;
 	int fds[2], status;
 
+	if (too_late(o->env))
+		return;
 	output_write(o, true);
 	if (pipe2(fds, O_CLOEXEC) < 0) {
 		err("system(): pipe: %s", strerror(errno));

@@ -75,6 +75,7 @@ struct env {
 	struct symbol_value *symbol_values; /* symbols.h, by symbol index */
 	int prog_btf_fd;                /* BTF of our own programs; 0 not loaded yet, -1 not possible */
 	int exit_code;
+	uint64_t hurry_at;              /* after a signal: from then on (CLOCK_MONOTONIC, ns) no command is started */
 	volatile bool stop;             /* exit(), a signal, or the end of the child */
 };
 

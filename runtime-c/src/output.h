@@ -27,5 +27,7 @@ int output_flush(struct env *env);
 /* The events have run dry: write complete lines, unless -B full asks for full buffers. */
 int output_idle(struct env *env);
 void output_close(struct env *env);
+/* A signal ends the run: stop, and start no command of system() half a second from now. */
+void async_hurry(struct env *env);
 
 #endif

@@ -22,6 +22,7 @@ struct output {
 	int fd;
 	int error;                      /* -errno of the first write that failed */
 	bool exited;                    /* an exit() action was handled */
+	bool printf_only;               /* one in an iterator, which goes on: what bpftrace prints in the kernel is printed */
 	uint64_t errors;                /* messages that were errors */
 	struct textbuf text;            /* what is not written yet */
 	struct textbuf line;            /* one formatted text on its way into JSON or to stderr */

@@ -78,7 +78,7 @@ static bool waits_for_events(const struct env *env)
 static void signal_handle(struct env *env, const struct signalfd_siginfo *info)
 {
 	if (info->ssi_signo != SIGUSR1)
-		env->stop = true;
+		async_hurry(env);
 	else if (has_attach(env, BTAOT_PROBE_KIND_SELF_SIGNAL, "SIGUSR1"))
 		attach_run(env, BTAOT_PROBE_KIND_SELF_SIGNAL, "SIGUSR1");
 	else
@@ -147,6 +147,7 @@ static int stop(struct env *env)
 	globals_set_running(env, false);
 	attach_disable_all(env);
 	drain_all(env, true);
+	env->hurry_at = 0;
 	env->stop = false;
 	ret = attach_run(env, BTAOT_PROBE_KIND_END, NULL);
 	drain_all(env, false);

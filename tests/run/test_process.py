@@ -54,6 +54,31 @@ def test_ends_within_a_second(build: Builder, number: signal.Signals) -> None:
     assert re.search(r"^@s: \d+$", outcome.stdout, re.M)
 
 
+def test_commands_that_wait_are_lost_at_the_end(build: Builder) -> None:
+    """Thousands of system() calls are behind: a signal does not wait for them, they are counted, `end` still runs."""
+    script = """
+      tracepoint:sched:sched_switch { system("sleep 0.01; echo one"); }
+      end { system("echo the end"); }
+    """
+    traced = Traced([build(script, unsafe=True)])
+    time.sleep(1)
+    start = time.monotonic()
+    outcome = traced.stop()
+    assert time.monotonic() - start < 2.0
+    assert outcome.status == 0
+    assert "one\n" in outcome.stdout and "the end\n" in outcome.stdout
+    assert re.search(r"Lost [1-9]\d* events", outcome.stderr)
+
+
+def test_exit_in_an_iterator(build: Builder) -> None:
+    """It goes on to the end, as in bpftrace: printf() is printed for all, the rest up to the exit()."""
+    outcome = run([build('iter:task { printf("task %d\\n", ctx.task.pid); print(1); exit(3); }')])
+    assert outcome.stdout.count("task ") > 3
+    assert f"task {os.getpid()}\n" in outcome.stdout
+    assert re.findall(r"^1$", outcome.stdout, re.M) == ["1"]
+    assert outcome.status == 3
+
+
 def test_ends_when_nobody_reads(build: Builder) -> None:
     argv = [build('interval:ms:10 { printf("tick\\n"); }')]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

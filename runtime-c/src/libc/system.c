@@ -198,6 +198,16 @@ int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
 	return (int)CALL(__NR_rt_sigprocmask, how, set, old, _NSIG / 8);
 }
 
+int sigpending(sigset_t *set)
+{
+	return (int)CALL(__NR_rt_sigpending, set, _NSIG / 8, 0, 0);
+}
+
+int sigismember(const sigset_t *set, int number)
+{
+	return (int)(*(const unsigned long *)set >> (number - 1) & 1);
+}
+
 int sigemptyset(sigset_t *set)
 {
 	*(unsigned long *)set = 0;
