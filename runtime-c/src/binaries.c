@@ -95,7 +95,7 @@ static int offer(const char *root, const char *path, int (*found)(void *arg, con
 		str_printf(full, sizeof(full), "%s%s%s", root, *path == '/' ? "" : "/", path);
 	else
 		str_printf(full, sizeof(full), "%s", path);
-	return is_binary(full) ? found(arg, full) : 0;
+	return strstr(full, "!/") || is_binary(full) ? found(arg, full) : 0;
 }
 
 struct offering {

@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive.h"
+#include "util.h"
+
 uint16_t elf_u16(const struct elf_file *elf, const void *p)
 {
 	uint16_t v;
@@ -179,7 +182,7 @@ bool elf_address_to_offset(const struct elf_file *elf, uint64_t address, bool ex
 			continue;
 		if (executable && !(s.flags & PF_X))
 			continue;
-		*offset = address - s.address + s.offset;
+		*offset = address - s.address + s.offset + elf->base;
 		return true;
 	}
 	return false;
@@ -189,6 +192,7 @@ bool elf_offset_to_address(const struct elf_file *elf, uint64_t offset, uint64_t
 {
 	struct segment s;
 
+	offset -= elf->base;
 	for (uint32_t i = 0; segment_at(elf, i, &s); i++) {
 		if (s.type != PT_LOAD || offset < s.offset || offset - s.offset >= s.file_size)
 			continue;
@@ -254,9 +258,18 @@ const uint8_t *elf_build_id(const struct elf_file *elf, uint32_t *size)
 	return p + 16;
 }
 
+const char *binary_file(const char *path)
+{
+	const char *member = strstr(path, "!/");
+
+	return member ? arena_printf("%.*s", (int)(member - path), path) : path;
+}
+
 int elf_map(struct elf_file *elf, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
+	const char *file = binary_file(path);
+	int fd = open(file, O_RDONLY | O_CLOEXEC), ret;
+	uint64_t base = 0;
 	struct stat st;
 	void *data;
 
@@ -269,15 +282,18 @@ int elf_map(struct elf_file *elf, const char *path)
 	close(fd);
 	if (ret)
 		return ret;
-	ret = elf_parse(elf, data, (size_t)st.st_size);
+	if (file != path)
+		base = archive_member(data, (size_t)st.st_size, path + strlen(file) + 2);
+	ret = file != path && !base ? -ENOENT : elf_parse(elf, (uint8_t *)data + base, (size_t)st.st_size - base);
 	if (ret)
 		munmap(data, (size_t)st.st_size);
+	elf->base = base;
 	return ret;
 }
 
 void elf_unmap(struct elf_file *elf)
 {
 	if (elf->data)
-		munmap((void *)(uintptr_t)elf->data, elf->size);
+		munmap((void *)(uintptr_t)(elf->data - elf->base), elf->size + elf->base);
 	memset(elf, 0, sizeof(*elf));
 }

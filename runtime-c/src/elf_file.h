@@ -10,6 +10,7 @@
 struct elf_file {
 	const uint8_t *data;
 	size_t size;
+	uint64_t base;                  /* of the view in its file: that of a member of an archive, else 0 */
 	bool is64, swap;                /* swap: other byte order than ours */
 	uint16_t type, machine;
 	uint64_t phoff, shoff;
@@ -46,7 +47,9 @@ int elf_symbols(const struct elf_file *elf, int (*visit)(void *arg, const struct
 /* Build id: its bytes and their number, or NULL. */
 const uint8_t *elf_build_id(const struct elf_file *elf, uint32_t *size);
 
-/* Map a file for reading: 0 or -errno; unmap with elf_unmap(). */
+/* The file of a binary: "app.apk!/lib/x.so" lies in app.apk. */
+const char *binary_file(const char *path);
+/* Map a binary for reading: 0 or -errno; unmap with elf_unmap(). */
 int elf_map(struct elf_file *elf, const char *path);
 void elf_unmap(struct elf_file *elf);
 

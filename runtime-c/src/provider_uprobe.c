@@ -228,7 +228,7 @@ int uprobe_attach(struct env *env, struct instance *inst, bool returns, uint64_t
 	pid_t pid = host_target_pid(env);
 	struct perf_event_attr attr = {
 		.type = (uint32_t)pmu, .config = (returns ? 1ull << retbit : 0) | semaphore << 32, .sample_period = 1,
-		.config1 = (uintptr_t)inst->target, .config2 = inst->address,
+		.config1 = (uintptr_t)binary_file(inst->target), .config2 = inst->address,
 	};
 
 	if (pmu < 0)
@@ -257,7 +257,7 @@ static int attach_file(struct env *env, struct instance **insts, uint32_t count,
 			offsets[i] = insts[i]->address;
 			cookies[i] = instance_identity(env, (uint32_t)(insts[i] - env->instances));
 		}
-		link.uprobe_multi.path = insts[0]->target;
+		link.uprobe_multi.path = binary_file(insts[0]->target);
 		link.uprobe_multi.offsets = offsets;
 		link.uprobe_multi.ref_ctr_offsets = semaphores;
 		link.uprobe_multi.cookies = cookies;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from btaot_tool.targets import host_target
 
 HERE = Path(__file__).parent / "c"
 SOURCES = (
-    "arch", "elf_file", "event_format", "host", "kernel_functions", "ld_cache", "str", "sys_bpf", "tracefs",
+    "arch", "archive", "elf_file", "event_format", "host", "kernel_functions", "ld_cache", "str", "sys_bpf", "tracefs",
     "usdt_argument", "usdt_note", "util",
 )  # fmt: skip
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -156,8 +157,12 @@ def test_function_lists(ask: Runner) -> None:
 def test_damaged_files(tools: Path, traced: Path, tmp_path: Path, seed: int) -> None:
     (tmp_path / "format").write_text(FORMAT, encoding="utf-8")
     (tmp_path / "text").write_bytes(b"-4@%eax 8@8(%rbp,%rax,4) 8@[x1, x2, lsl #2]\nvfs_read [mod]\nff T x\n")
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:
+        for name in ("first", "member"):
+            archive.writestr(name, "content")
     cache = Path("/etc/ld.so.cache")
     jobs = [("elf", traced, 3000), ("format", tmp_path / "format", 30000), ("text", tmp_path / "text", 30000)]
+    jobs.append(("archive", tmp_path / "archive", 30000))
     if cache.exists():
         jobs.append(("ldcache", cache, 3000))
     for kind, path, runs in jobs:

@@ -13,7 +13,7 @@ from elftools.elf.elffile import ELFFile
 from btaot_tool.stub import runtime_dir, zig_command
 
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-SOURCES = ("cursor", "elf_file", "lines", "textbuf", "util", "str", "errno_text")
+SOURCES = ("archive", "cursor", "elf_file", "lines", "textbuf", "util", "str", "errno_text")
 HERE = Path(__file__).parent
 PROGRAM = HERE.parent / "run/target.c"
 

@@ -1,12 +1,13 @@
 /* fuzz_host.c - the readers of what a host's files say, on damaged bytes.
  *
- * fuzz_host elf|ldcache|format|text FILE RUNS SEED: change the file's bytes at random, RUNS times, and read it each time.
+ * fuzz_host elf|archive|ldcache|format|text FILE RUNS SEED: change the file's bytes at random, RUNS times, and read it each time.
  * AddressSanitizer is the judge; reading must never touch a byte outside. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "binaries.h"
+#include "archive.h"
 #include "elf_file.h"
 #include "kernel_functions.h"
 #include "tracefs.h"
@@ -93,6 +94,8 @@ static void read_as(const char *kind, char *data, size_t size)
 {
 	if (!strcmp(kind, "elf"))
 		read_elf(data, size);
+	else if (!strcmp(kind, "archive"))
+		touched += archive_member((const uint8_t *)data, size, "member") != 0;
 	else if (!strcmp(kind, "ldcache"))
 		ld_cache_find(data, size, "libc", usable);
 	else if (!strcmp(kind, "format"))
