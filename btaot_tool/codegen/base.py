@@ -242,9 +242,9 @@ class FunctionBase:
         self.b.store(value, cell)
         return volatile_load(self.b, cell)
 
-    def count_loss(self, offset: int) -> None:
-        """Add one to a counter of the globals map."""
-        self.atomic_add(self.global_word(offset), const(1))
+    def count_loss(self, offset: int, amount: Any = None) -> None:
+        """Add one, or another amount, to a counter of the globals map."""
+        self.atomic_add(self.global_word(offset), const(1) if amount is None else amount)
 
     def atomic_add(self, ptr: Any, value: Any) -> None:
         """Add without fetching: ``lock +=``, which every kernel has."""

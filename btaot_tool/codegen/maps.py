@@ -16,6 +16,7 @@ from .structs import Structs
 from .values import Scalar, Value
 
 BPF_ANY = 0
+E2BIG = 7  # the map is full
 ARRAY = 2
 
 
@@ -67,10 +68,12 @@ class Maps(Structs):
         return self.offset(value, plan.value_size - 8)
 
     def update(self, info: MapInfo, key: Any, value: Any) -> None:
-        """Store a value; an update that fails (the map is full) is counted for this map."""
+        """Store a value; an update that fails is counted for this map: see ``docs/architecture.md``, globals."""
         _, plan = self.map_plan(info)
         result = self.helper("map_update_elem", self.map_ptr(info), key, value, BPF_ANY)
-        self.when(self.b.icmp_signed("!=", result, const(0)), lambda: self.count_loss(plan.loss_off))
+        full = self.b.icmp_signed("==", result, const(-E2BIG))
+        amount = self.b.select(full, const(1), const(1 << 32))
+        self.when(self.b.icmp_signed("!=", result, const(0)), lambda: self.count_loss(plan.loss_off, amount))
 
     def read_map(self, target: tree.MapRef | tree.MapAccess) -> Value:
         """Return the value of a map; a missing key reads as zero."""

@@ -138,18 +138,24 @@ static void put_lost_events(struct output *o, uint64_t n)
 	}
 }
 
+/* "n": 32 bits of updates that met a full map, above them those that failed for another reason: the kernel had no memory,
+ * or the element's bucket was in use (a program that interrupts another inside an update). */
 static void put_lost_updates(struct output *o, uint32_t map, uint64_t n)
 {
+	uint32_t full = (uint32_t)n, failed = (uint32_t)(n >> 32);
 	const char *name = output_str(o, o->payload->maps[map].name);
 
 	if (o->json) {
+		n = (uint64_t)full + failed;
 		text_printf(&o->text, "{\"type\": \"lost_updates\", \"count\": %llu, \"data\": {\"%s\": %llu}}\n",
 			    (unsigned long long)n, name, (unsigned long long)n);
 		output_written(o);
 	} else if (!o->env->opt.no_warnings) {
 		output_write(o, true);
-		warn("Map full; can't update element. Try increasing max_map_keys. Lost %llu updates of %s", (unsigned long long)n,
-		     name);
+		if (full)
+			warn("Map full; can't update element. Try increasing max_map_keys. Lost %u updates of %s", full, name);
+		if (failed)
+			warn("Map busy, or no memory for it; can't update element. Lost %u updates of %s", failed, name);
 	}
 }
 
