@@ -9,7 +9,23 @@ from ..payload.layout import SymbolKind
 from ..probes.base import ArgField
 from ..sema.operators import COMPARISONS
 from ..sema.statements import aggregation
-from ..sema.types import UINT64, Agg, Array, Bool, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void, integer_sign
+from ..sema.types import (
+    UINT64,
+    Agg,
+    Array,
+    Bool,
+    Enum,
+    Int,
+    Ptr,
+    Record,
+    Space,
+    Str,
+    Struct,
+    Tuple,
+    Type,
+    Void,
+    integer_sign,
+)
 from ..symbols import Symbol
 from ..syntax import tree
 from . import native
@@ -228,7 +244,12 @@ class Gen(Loops):
         entry = library.find(node.name)
         if entry is not None:
             return entry.emit(self, node, [])
-        return Scalar(self.template.types[node], const(int(self.template.constants[node])))
+        typ = self.template.types[node]
+        if isinstance(typ, Enum) and node.name in typ.varying:
+            enum = "" if "(anon" in typ.name else typ.name
+            value = int(self.template.constants[node])
+            return Scalar(typ, self.symbol(Symbol(SymbolKind.ENUM_VALUE, enum, node.name, value)))
+        return Scalar(typ, const(int(self.template.constants[node])))
 
     def _Call(self, node: tree.Call) -> Value:
         entry = library.find(node.name)

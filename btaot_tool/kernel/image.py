@@ -199,7 +199,10 @@ class TypeImage:
         for i in self.columns.items("enum", place):
             value = data["values.high"][i] << 32 | data["values.low"][i]
             values.append((self.columns.text(data["values.name"][i]), value - (signed and value >> 63 << 64)))
-        return CEnum(name, data["enum.size"][place], signed, tuple(values))
+        # Configurations number an enum of the kernel's own differently; those without a name are mostly the UAPI's.
+        varies = self.kernel and not name.startswith("enum (anon")
+        varying = frozenset(name for name, _ in values) if varies else frozenset()
+        return CEnum(name, data["enum.size"][place], signed, tuple(values), varying)
 
     # ---- names
 

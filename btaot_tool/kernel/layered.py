@@ -17,6 +17,12 @@ from .types import CEnum, CFunc, CStruct, CType, Kernel, Tracepoint, TypeTable
 _T = TypeVar("_T")
 
 
+def essential_name(name: str) -> str:
+    """Return the name of a type without its flavour: of ``struct task_struct___old``, ``struct task_struct``."""
+    head, mark, _ = name.partition("___")
+    return head if mark and not head.endswith(" ") else name
+
+
 class ScriptKernel:
     """A ``Kernel`` as a script with a C section sees it."""
 
@@ -30,7 +36,7 @@ class ScriptKernel:
         if found is None or found.kernel:
             return found
         # Old scripts define structs of the kernel themselves, as they were on one machine, or a part of them.
-        return replace(found, kernels=self.kernel.struct(name))
+        return replace(found, kernels=self.kernel.struct(essential_name(name)))
 
     def enum(self, name: str) -> CEnum | None:
         """Return the enum ("enum x")."""

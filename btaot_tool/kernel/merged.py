@@ -39,6 +39,7 @@ class MergedKernel:
         self._packs = [pack.with_mark(f" @{number}") if number else pack for number, pack in enumerate(packs)]
         self.packs = tuple(packs)
         self._structs: dict[str, CStruct | None] = {}
+        self._enums: dict[str, CEnum | None] = {}
         self._conflicts: dict[str, None] = {}
 
     def struct(self, name: str) -> CStruct | None:
@@ -48,16 +49,25 @@ class MergedKernel:
         return self._structs[name]
 
     def enum(self, name: str) -> CEnum | None:
-        """Return the enum ("enum x")."""
-        return self._first(lambda pack: pack.enum(name))
+        """Return the enum ("enum x") with the enumerators of all packs."""
+        if name not in self._enums:
+            self._enums[name] = _merge_enums([e for pack in self._packs if (e := pack.enum(name)) is not None])
+        return self._enums[name]
 
     def typedef(self, name: str) -> CType | None:
         """Return what the typedef stands for."""
         return self._first(lambda pack: pack.typedef(name))
 
     def enumerator(self, name: str) -> tuple[CEnum, int] | None:
-        """Find an enumerator of any enum."""
-        return self._first(lambda pack: pack.enumerator(name))
+        """Find an enumerator of any enum; it varies, too, if it moved from one enum to another."""
+        found = [e for pack in self._packs if (e := pack.enumerator(name)) is not None]
+        if not found:
+            return None
+        enum, value = found[0]
+        enum = self.enum(enum.name) or enum
+        if any(other != value for _, other in found):
+            enum = replace(enum, varying=enum.varying | {name})
+        return enum, value
 
     def constant(self, name: str) -> int | None:
         """Return the value of an integer macro."""
@@ -135,6 +145,19 @@ class MergedKernel:
             f"but {_kind(member.type)} in {other.source.name}"
         )
         self._conflicts[message] = None
+
+
+def _merge_enums(found: Sequence[CEnum]) -> CEnum | None:
+    """Return the first with the names that only others have behind its own."""
+    if len(found) < 2:
+        return found[0] if found else None
+    values: dict[str, int] = {}
+    varying = set()
+    for name, value in (pair for enum in found for pair in enum.values):
+        if values.setdefault(name, value) != value:
+            varying.add(name)
+    varying.update(*(enum.varying for enum in found))
+    return replace(found[0], values=tuple(values.items()), varying=frozenset(varying))
 
 
 def named_members(table: TypeTable, struct: CStruct) -> Iterator[Member]:

@@ -8,7 +8,7 @@ for kernel types the compiler uses them only to know kinds and the layout of val
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 #: Between the name of a user program's type and the program: "struct file from /usr/bin/x" is not the kernel's.
@@ -120,12 +120,13 @@ class CStruct:
 
 @dataclass(frozen=True, slots=True)
 class CEnum:
-    """Definition of an enum; enumerators in their order."""
+    """Definition of an enum; enumerators in their order.  ``varying`` are those that kernels may number differently."""
 
     name: str
     size: int
     signed: bool
     values: tuple[tuple[str, int], ...]
+    varying: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 class TypeTable(Protocol):

@@ -13,6 +13,7 @@ from .base import Arg, Entry
 _MODULES = (
     "aggregations",
     "context",
+    "existence",
     "function",
     "identity",
     "maps",

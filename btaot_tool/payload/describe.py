@@ -91,7 +91,7 @@ class TypeWriter:
     def _compound(self, typ: Type) -> int:
         match typ:
             case Enum():
-                rows = [{"name": name, "value": value} for name, value in typ.values]
+                rows = [{"name": n, "value": value, "host": int(n in typ.varying)} for n, value in typ.values]
                 first = self._writer.add_rows("enumerator", rows)
                 flags = int(TypeFlag.SIGNED) if typ.signed else 0
                 return self._simple(TypeKind.ENUM, typ, flags=flags, first=first, count=len(rows), name=str(typ))

@@ -187,7 +187,7 @@ RECORDS: tuple[Record, ...] = (
         "A name of an enum type.",
         """
         str name
-        u32 pad
+        u32 host  # 1: kernels number it differently; the host's number replaces this one
         i64 value
     """,
     ),

@@ -21,7 +21,7 @@ from .types import Array, Bool, Enum, Int, Ptr, Space, Str, Struct, Type, Void
 
 def enum_type(definition: CEnum) -> Enum:
     """Return the type of a C enum."""
-    return Enum(definition.name, definition.size, definition.signed, definition.values)
+    return Enum(definition.name, definition.size, definition.signed, definition.values, definition.varying)
 
 
 def from_c(ctype: CType, table: TypeTable, space: Space) -> Type:

@@ -116,12 +116,13 @@ class Bool(Type):
 
 @dataclass(frozen=True, slots=True)
 class Enum(Type):
-    """An integer with names; ``name`` as in "enum x"."""
+    """An integer with names; ``name`` as in "enum x".  Numbers of ``varying`` names are the host's."""
 
     name: str
     bytes: int
     signed: bool
     values: tuple[tuple[str, int], ...] = field(default=(), compare=False, repr=False)
+    varying: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def size(self) -> int:

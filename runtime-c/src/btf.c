@@ -70,9 +70,9 @@ void btf_want(struct env *env, const char *name)
 	struct btf *b = btf_get(env);
 	uint32_t kinds;
 
-	if (b->error)
-		return;
 	name = type_words(name, &kinds);
+	if (b->error || !*name)
+		return;
 	btf_name_index(b, name, essential_length(name));
 }
 
@@ -395,36 +395,18 @@ int btf_type_size(struct env *env, const char *type, uint32_t *size)
 	return found ? 0 : -ESRCH;
 }
 
-static const char *const any_enum = "";
-
-int btf_enum_value(struct env *env, const char *type, const char *enumerator, int64_t *value)
+int btf_enum_value(struct env *env, const char *enumerator, int64_t *value)
 {
-	uint32_t name, type_name = 0, kinds;
-	struct btf *b;
-	int ret;
+	uint32_t name;
+	int ret = name_lookup(env, enumerator, essential_length(enumerator), &name);
 
-	type = type_words(type ? type : any_enum, &kinds);
-	btf_want_path(env, enumerator);
-	ret = *type ? name_lookup(env, type, essential_length(type), &type_name) : 0;
-	if (!ret)
-		ret = name_lookup(env, enumerator, essential_length(enumerator), &name);
-	if (ret)
-		return ret;
-	for (b = env->btf; b; b = source_next(env, b))
-		for (uint32_t i = 0; i < b->match_count; i++) {
-			if (b->matches[i].name != name || b->matches[i].kind != KIND_LIMIT)
-				continue;
-			for (uint32_t j = 0; *type && j < b->match_count; j++)
-				if (b->matches[j].name == type_name && b->matches[j].id == b->matches[i].id &&
-				    b->matches[j].kind != KIND_LIMIT)
-					goto found;
-			if (*type)
-				continue;
-found:
-			*value = b->matches[i].value;
-			return 0;
-		}
-	return -ENOENT;
+	for (struct btf *b = env->btf; b && !ret; b = source_next(env, b))
+		for (uint32_t i = 0; i < b->match_count; i++)
+			if (b->matches[i].name == name && b->matches[i].kind == KIND_LIMIT) {
+				*value = b->matches[i].value;
+				return 0;
+			}
+	return ret ? ret : -ENOENT;
 }
 
 int btf_func_source(struct env *env, const char *module, const char *text, struct btf **where)

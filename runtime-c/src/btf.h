@@ -22,7 +22,7 @@ void btf_want_path(struct env *env, const char *path);  /* the field names in "a
  * -ESRCH: no such type; -ENODATA: no BTF on this host; -ENOTUNIQ: several different ones. */
 int btf_find_field(struct env *env, const char *type, const char *path, struct btf_field_place *out);
 int btf_type_size(struct env *env, const char *type, uint32_t *size);
-int btf_enum_value(struct env *env, const char *type, const char *enumerator, int64_t *value);
+int btf_enum_value(struct env *env, const char *enumerator, int64_t *value);
 /* Id of a function of the kernel for fentry, fexit and kfunc calls: > 0, or -errno. */
 int btf_func_id(struct env *env, const char *name);
 /* The same of a module, or of "vmlinux"; *where has its types then. */

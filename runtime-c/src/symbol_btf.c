@@ -82,7 +82,11 @@ int symbol_btf(struct env *env, const struct btaot_symbol *s, uint64_t *value)
 	case BTAOT_SYMBOL_KIND_TYPE_EXISTS:
 		return exists(env, s, btf_type_size(env, type, &size), value);
 	case BTAOT_SYMBOL_KIND_ENUM_VALUE:
-		ret = btf_enum_value(env, type, payload_str(&env->payload, s->b), &number);
+		ret = btf_enum_value(env, payload_str(&env->payload, s->b), &number);
+		if (ret == -ENODATA || (ret == -ENOENT && (!*type || btf_type_size(env, type, &size)))) {
+			number = s->imm;
+			ret = 0;
+		}
 		*value = ret ? 0 : (uint64_t)number;
 		return ret ? missing(env, s, ret, value) : 0;
 	case BTAOT_SYMBOL_KIND_KFUNC:

@@ -57,6 +57,23 @@ const char *symbol_place(const struct env *env, const struct btaot_symbol *s)
 	return buf;
 }
 
+/* Numbers of enumerators that kernels number differently: wanted first, then replaced by the host's.  The payload is this
+ * process's own copy. */
+static void enumerators_number(struct env *env, bool known)
+{
+	for (uint32_t i = 0; i < env->payload.enumerator_count; i++) {
+		struct btaot_enumerator *e = (struct btaot_enumerator *)&env->payload.enumerators[i];
+		const char *name = payload_str(&env->payload, e->name);
+
+		if (!e->host)
+			continue;
+		if (!known)
+			btf_want(env, name);
+		else if (btf_enum_value(env, name, &e->value) == -ENOENT)
+			e->value = INT64_MIN;
+	}
+}
+
 int symbols_prepare(struct env *env)
 {
 	const struct payload *p = &env->payload;
@@ -84,6 +101,8 @@ int symbols_prepare(struct env *env)
 		else if (s->kind <= BTAOT_SYMBOL_KIND_FIELD_EXISTS)
 			btf_want_path(env, payload_str(p, s->b));
 	}
+	enumerators_number(env, false);
+	enumerators_number(env, true);
 	return 0;
 }
 

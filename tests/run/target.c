@@ -1,10 +1,13 @@
 /* A program to be traced: each action of its command line calls known functions with known arguments. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -153,6 +156,19 @@ static void spin(long ms)
 	while ((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < ms);
 }
 
+/* A socket of IPv4 on a port of this machine, with a buffer size of its own. */
+static void udp(int port)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = 9000;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (bind(fd, (struct sockaddr *)&here, sizeof(here)))
+		exit(98);
+	close(fd);
+}
+
 /* Actions: name or name=argument. */
 static void act(const char *action)
 {
@@ -186,6 +202,8 @@ static void act(const char *action)
 		flood(value);
 	else if (IS("open"))
 		syscall(SYS_openat, AT_FDCWD, arg + 1, O_RDONLY);
+	else if (IS("udp"))
+		udp((int)value);
 	else if (IS("name"))
 		prctl(PR_SET_NAME, arg + 1);
 	else if (IS("nap"))

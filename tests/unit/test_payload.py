@@ -118,7 +118,7 @@ def test_round_trip(target: Target) -> None:
     assert payload.header.script == "s.bt"
     assert payload.table("attaches")[0].text == "profile:hz:99"
     assert payload.table("attaches")[0].value == 99
-    assert payload.table("enumerators")[0].asdict() == {"name": "MINUS", "value": -5}
+    assert payload.table("enumerators")[0].asdict() == {"name": "MINUS", "host": 0, "value": -5}
     assert payload.btf == b"abc"
     assert payload.program_insns(payload.table("programs")[0]) == bytes(8)
 

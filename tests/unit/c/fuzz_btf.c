@@ -39,7 +39,7 @@ static void look_up(const char *path, bool show)
 	ret = btf_type_size(&env, "task_struct", &size);
 	if (show)
 		printf("sizeof: %d %u\n", ret, size);
-	ret = btf_enum_value(&env, "enum e", "B", &value);
+	ret = btf_enum_value(&env, "B", &value);
 	if (show)
 		printf("B: %d %lld\n", ret, (long long)value);
 	ret = btf_func_id(&env, "vfs_read");
