@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def _question(name: str, kind: SymbolKind, operands: int) -> Entry:
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-        for arg, what in zip(args, ("type", "field"), strict=False):
-            c.literal_str(arg, f"{name}() {what}")
+        for arg in args:
+            c.literal_str(node, arg, name)
         return Bool()
 
     def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
