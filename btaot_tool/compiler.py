@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Diagnostics, Source
 from .kernel.types import Kernel
 from .options import Options
 from .targets import TARGETS
+
+if TYPE_CHECKING:
+    from .bpf.object import BpfObject
+    from .codegen.module import Generated
+    from .sema.result import Checked
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,23 @@ def compile_script(source: Source, options: Options) -> CompileResult:
     generated = generate(checked, options, diags)  # -> LLVM IR -> BPF object
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations
+    obj = _link(obj, checked, generated, diags)  # -> with the functions of imported C
     meta, text = assemble(checked, generated, obj, source.name)  # -> payload
     return CompileResult(meta, text, diags.items, [*expanded.dependencies, *checked.files])
+
+
+def _link(obj: BpfObject, checked: Checked, generated: Generated, diags: Diagnostics) -> BpfObject:
+    """Put the functions of imported C sources and objects into the programs that call them."""
+    if not checked.native.objects:
+        return obj
+    from .bpf.elf import ObjectError
+    from .bpf.link import link_objects
+    from .codegen.imported import HostWants
+
+    try:
+        return link_objects(obj, checked.native.objects, HostWants(generated.symbols, generated.maps))
+    except ObjectError as error:
+        raise diags.fatal(None, f"import: {error}", code="import") from None
 
 
 def _kernel(options: Options, diags: Diagnostics) -> Kernel:

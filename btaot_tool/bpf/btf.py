@@ -174,17 +174,18 @@ def read_ext(ext: bytes, btf: bytes, order: str) -> tuple[dict[str, list[FuncInf
     if magic != MAGIC:
         raise ObjectError("damaged .BTF.ext section")
     funcs: dict[str, list[FuncInfo]] = {}
-    for section, (insn, type_id) in _ext_records(ext, size + func_off, func_len, "II", btf, order):
+    for section, (insn, type_id) in ext_records(ext, size + func_off, func_len, "II", btf, order):
         funcs.setdefault(section, []).append(FuncInfo(insn // 8, type_id))
     lines: dict[str, list[LineInfo]] = {}
-    for section, (insn, file_name, line, column) in _ext_records(ext, size + line_off, line_len, "IIII", btf, order):
+    for section, (insn, file_name, line, column) in ext_records(ext, size + line_off, line_len, "IIII", btf, order):
         lines.setdefault(section, []).append(LineInfo(insn // 8, file_name, line, column))
     return funcs, lines
 
 
-def _ext_records(
+def ext_records(
     ext: bytes, offset: int, length: int, letters: str, btf: bytes, order: str
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield section name and fields of each record of one part of ``.BTF.ext``."""
     end = offset + length
     if not length:
         return

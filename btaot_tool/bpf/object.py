@@ -26,10 +26,25 @@ from .elf import (
 )
 from .insn import Insn, decode_insn
 
-__all__ = ["CALL", "CALLBACK", "IMM64", "BpfObject", "BpfProgram", "BpfReloc", "ObjectError", "read_object"]
+__all__ = [
+    "CALL",
+    "CALLBACK",
+    "IMM32",
+    "IMM64",
+    "OFFSET",
+    "R_BPF_64_32",
+    "R_BPF_64_64",
+    "BpfObject",
+    "BpfProgram",
+    "BpfReloc",
+    "ObjectError",
+    "read_object",
+]
 
 IMM64 = "imm64"  # ld_imm64 of an undefined symbol
 CALL = "call"  # call of an undefined function: the place of a context load or a kfunc
+IMM32 = "imm32"  # an instruction's 32-bit constant, in code of imported objects
+OFFSET = "offset"  # a load's or store's offset, in code of imported objects
 CALLBACK = "callback"  # ld_imm64 of a function of the program; BPF_PSEUDO_FUNC and the offset are already in place
 
 R_BPF_64_64, R_BPF_64_32 = 1, 10

@@ -37,6 +37,8 @@ HELPERS = {
     "send_signal": 109,
     "probe_write_user": 36,
     "get_socket_cookie": 46,
+    "override_return": 58,
+    "skb_output": 111,
     "d_path": 147,
     "probe_read_user": 112,
     "probe_read_kernel": 113,

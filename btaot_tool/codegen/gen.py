@@ -254,7 +254,7 @@ class Gen(Loops):
     def _Call(self, node: tree.Call) -> Value:
         entry = library.find(node.name)
         if entry is None:
-            return native.emit_call(self, node, self.checked.native.functions[node.name])
+            return native.emit_call(self, node)
         return entry.emit(self, node, list(node.args))
 
     def _Variable(self, node: tree.Variable) -> Value:

@@ -5,7 +5,6 @@ Before importing ``llvmlite.ir`` its typed pointers are switched off: LLVM no lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -56,17 +55,13 @@ def data_layout(triple: str) -> str:
     return str(_target(triple).create_target_machine(cpu=CPU, opt=2).target_data)
 
 
-def compile_module(
-    text: str, triple: str, optimized: list[str] | None = None, link: Callable[[binding.ModuleRef], None] | None = None
-) -> bytes:
-    """Optimise an IR module (O2) and return its object file; ``link`` adds to the module first.
+def compile_module(text: str, triple: str, optimized: list[str] | None = None) -> bytes:
+    """Optimise an IR module (O2) and return its object file.
 
     An error of the backend ends the process; the caller runs in a worker.
     """
     machine = _target(triple).create_target_machine(cpu=CPU, opt=2)
     module = binding.parse_assembly(text)
-    if link is not None:
-        link(module)
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=2)
     options.loop_unrolling = False

@@ -22,6 +22,7 @@ from .llvm import I8, I64, PTR, compile_module, data_layout, ir
 BPF_MAP = {
     "hash": 1,
     "array": 2,
+    "perf_event_array": 4,
     "percpu_hash": 5,
     "percpu_array": 6,
     "lru_hash": 9,
@@ -49,6 +50,7 @@ class MapPlan:
     key: Type | None = None
     value: Type | None = None
     loss_off: int = 0
+    init: bytes = b""  # of the single entry
 
 
 @dataclass
@@ -158,6 +160,7 @@ _INTERNAL = {
     MapRole.STACKS: lambda: MapPlan(
         "stacks", MapRole.STACKS, BPF_MAP["lru_hash"], 16, 4, STACKS_KNOWN, MapFlag.INTERNAL
     ),
+    MapRole.PERF: lambda: MapPlan("packets", MapRole.PERF, BPF_MAP["perf_event_array"], 4, 4, 0, MapFlag.INTERNAL),
 }
 
 
@@ -210,14 +213,10 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
 
 
 def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) -> Generated:
-    from .native import link_bitcode
-
     text = str(gen.module)
     optimized: list[str] = []
     shown = optimized if "ir" in gen.options.dump else None
-    bitcode = gen.checked.native.bitcode
-    link = (lambda module: link_bitcode(module, bitcode, gen.diags)) if bitcode else None
-    obj = compile_module(text, gen.options.target.bpf_triple, shown, link)
+    obj = compile_module(text, gen.options.target.bpf_triple, shown)
     slot = gen.checked.config.max_strlen
     sizes = {
         MapRole.GLOBALS: gen.globals_size,

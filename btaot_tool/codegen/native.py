@@ -1,24 +1,27 @@
-"""Functions of imported C sources: how they are called, and how their bitcode becomes a part of the module."""
+"""Calls of C functions: of imported sources and objects, and of the kernel (kfuncs)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..diagnostics import Diagnostics
+from ..bpf.link import PREFIX
 from ..kernel.types import CFunc, CInt, CPtr, CType, CVoid, strip_typedefs
+from ..payload.layout import SymbolKind
+from ..sema.native import find_function
 from ..sema.types import integer_sign
+from ..symbols import Symbol
 from ..syntax import tree
-from .llvm import I1, I32, I64, PTR, binding, ir
+from .llvm import I1, I32, I64, PTR, ir
 from .values import Nothing, Scalar, Value
 
 if TYPE_CHECKING:
     from .gen import Gen
 
 
-def emit_call(g: Gen, node: tree.Call, function: CFunc) -> Value:
+def emit_call(g: Gen, node: tree.Call) -> Value:
     """Call a C function."""
+    function = find_function(g.checked.native.functions, g.checked.kernel, node.name)
+    assert function is not None
     values = []
     for arg, (_, ctype) in zip(node.args, function.params, strict=True):
         assert isinstance(arg, tree.Expr)
@@ -55,36 +58,11 @@ def _narrow(g: Gen, value: Any, typ: Any) -> Any:
 
 def _declared(g: Gen, name: str, function: CFunc) -> Any:
     module = g.mod.module
+    if name in g.checked.native.functions:
+        name = PREFIX + name
+    else:
+        name = f"s{g.mod.symbols.number(Symbol(SymbolKind.KFUNC, name), g.span)}"
     if name not in module.globals:
         signature = ir.FunctionType(_ir_type(function.result), [_ir_type(ctype) for _, ctype in function.params])
         ir.Function(module, signature, name)
     return module.globals[name]
-
-
-def link_bitcode(module: binding.ModuleRef, bitcode: Sequence[bytes], diags: Diagnostics) -> None:
-    """Put compiled C into a module; its functions are inlined where they are called."""
-    for data in bitcode:
-        # Every function is inlined: a program has one section.
-        other = binding.parse_assembly(re.sub(r"\b(noinline|optnone) ", "", str(binding.parse_bitcode(data))))
-        _check(other, diags)
-        other.triple, other.data_layout = module.triple, module.data_layout
-        defined = [function.name for function in other.functions if not function.is_declaration]
-        module.link_in(other)
-        for name in defined:
-            function = module.get_function(name)
-            function.linkage = binding.Linkage.internal
-            function.add_function_attribute("alwaysinline")
-    diags.check()
-
-
-def _check(module: binding.ModuleRef, diags: Diagnostics) -> None:
-    """Refuse what has no place in the result."""
-    for variable in module.global_variables:
-        if not re.search(r"\bconstant\b", str(variable).partition("=")[2]):
-            message = f"imported C source: the global variable '{variable.name}' is not supported"
-            diags.error(None, message, "keep the state of a script in its maps", "import")
-    for function in module.functions:
-        if function.is_declaration and not function.name.startswith("llvm."):
-            message = f"imported C source: the function '{function.name}' is not defined"
-            hint = "a BPF helper is a pointer with its number: static long (*helper)(void) = (void *)5;"
-            diags.error(None, message, hint, "import")

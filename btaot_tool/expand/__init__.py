@@ -33,7 +33,7 @@ def expand(source: Source, program: tree.Program, kernel: Kernel, options: Optio
     from .fold import fold_literals
     from .imports import resolve_imports
     from .macros import expand_macros
-    from .native import compile_sources
+    from .native import read_native
     from .notices import give_notices
 
     give_notices(program, read_config(program.config, Diagnostics(), options.config), diags)
@@ -46,7 +46,7 @@ def expand(source: Source, program: tree.Program, kernel: Kernel, options: Optio
     expanded = fold_literals(expanded, diags)
     warn_unreachable(expanded, diags)
     diags.check()
-    native = compile_sources(imports.bpf_sources, options)
+    native = read_native(imports.bpf_sources, options)
     files = dict.fromkeys(str(path) for path in (*imports.files, *c_side.files, *native.files))
     return Expanded(expanded, c_side.table, list(files), native)
 

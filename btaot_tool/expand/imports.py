@@ -16,8 +16,8 @@ from ..syntax import tree
 from ..syntax.parse import parse
 from .rewrite import Rewriter, copy
 
-SUFFIXES = (".bt", ".h", ".bpf.c")
-_IN_BLOCKS = (".h", ".bpf.c")
+SUFFIXES = (".bt", ".h", ".bpf.c", ".bpf.o")
+_IN_BLOCKS = (".h", ".bpf.c", ".bpf.o")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class _Reader:
                 if entry.name.endswith(SUFFIXES) and entry.is_file():
                     self._add_file(entry, span)
         elif not found.name.endswith(SUFFIXES):
-            self._diags.error(span, f"unknown import type: {found.name}", "known: .bt, .h and .bpf.c", "import")
+            self._diags.error(span, f"unknown import type: {found.name}", "known: .bt, .h, .bpf.c and .bpf.o", "import")
         else:
             self._add_file(found, span)
 
@@ -117,7 +117,7 @@ class _Reader:
         self._result.files.append(path)
         if path.name.endswith(".h"):
             self._result.headers.append(path)
-        elif path.name.endswith(".bpf.c"):
+        elif path.name.endswith((".bpf.c", ".bpf.o")):
             self._result.bpf_sources.append(path)
         else:
             self._add_script(path, text)

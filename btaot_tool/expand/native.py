@@ -1,17 +1,17 @@
-"""Imported BPF C sources (.bpf.c): compiled by clang to bitcode, which code generation links into the programs.
+"""Imported BPF C sources (.bpf.c), compiled by clang, and objects (.bpf.o): both are linked into the programs.
 
-A source is compiled twice: to bitcode without debug information, whose paths must not enter the result, and to an
-object whose BTF tells the types of its functions.
+The objects' BTF tells the types of their functions.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..bpf.link import Foreign
 from ..diagnostics import CompileError, Diagnostics, Source, Span
 from ..kernel.types import CFunc
 from ..options import Options
@@ -22,32 +22,40 @@ _DEPENDENCY = re.compile(r"(?:[^\s\\]|\\ )+")
 
 @dataclass(frozen=True)
 class NativeCode:
-    """Bitcode of each source, the functions that scripts may call, and the headers that were read."""
+    """An object of each source, the functions that scripts may call, and the headers that were read."""
 
-    bitcode: tuple[bytes, ...] = ()
+    objects: tuple[Foreign, ...] = ()
     functions: dict[str, CFunc] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
 
-def compile_sources(sources: Sequence[Path], options: Options) -> NativeCode:
-    """Compile C sources for the BPF machine; raises CompileError with the compiler's messages."""
+def read_native(sources: Sequence[Path], options: Options) -> NativeCode:
+    """Compile C sources for the BPF machine and read objects; raises CompileError with what is wrong with them."""
     if not sources:
         return NativeCode()
+    from ..bpf.elf import ObjectError
+    from ..bpf.link import exported_functions, read_foreign
     from ..kernel.clang import ClangMissing
 
-    bitcode: list[bytes] = []
-    functions: dict[str, CFunc] = {}
+    order = ">" if options.target.big_endian else "<"
     files: list[Path] = []
-    with tempfile.TemporaryDirectory() as name:
-        compiler = _Compiler(Path(name), options)
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            compiler = _Compiler(Path(name), options)
+            objects = []
             for source in sources:
-                bitcode.append(compiler.run(source, "-emit-llvm"))
-                functions |= _functions(compiler.run(source, "-g"))
-                files += compiler.headers(source)
-        except ClangMissing as error:
-            raise Diagnostics().fatal(None, str(error)) from None
-    return NativeCode(tuple(bitcode), functions, tuple(dict.fromkeys(files)))
+                if source.suffix == ".o":
+                    data = source.read_bytes()
+                else:
+                    data = compiler.run(source)
+                    files += compiler.headers(source)
+                objects.append(read_foreign(source.name, data, order))
+        functions = {name: owner for name, (owner, _) in exported_functions(objects).items()}
+    except ClangMissing as error:
+        raise Diagnostics().fatal(None, str(error)) from None
+    except ObjectError as error:
+        raise Diagnostics().fatal(None, f"import: {error}", code="import") from None
+    return NativeCode(tuple(objects), _prototypes(objects, functions), tuple(dict.fromkeys(files)))
 
 
 class _Compiler:
@@ -55,17 +63,17 @@ class _Compiler:
         from ..kernel.clang import kernel_headers, target_options
 
         self._scratch = scratch
-        self._options = [*target_options(options.target), "-O2", "-mcpu=v3"]
+        self._options = [*target_options(options.target), "-O2", "-mcpu=v3", "-g"]
         for path in kernel_headers(options.target):
             self._options += ["-isystem", str(path)]
         for directory in options.include_dirs:
             self._options += ["-I", str(Path(directory).absolute())]
         self._options += [f"-D{definition}" for definition in options.defines]
 
-    def run(self, source: Path, mode: str) -> bytes:
-        """Compile a source and return the result."""
-        out = self._scratch / ("out.bc" if mode == "-emit-llvm" else "out.o")
-        self._clang(mode, "-c", "-o", str(out), str(source.absolute()))
+    def run(self, source: Path) -> bytes:
+        """Compile a source and return the object."""
+        out = self._scratch / "out.o"
+        self._clang("-c", "-o", str(out), str(source.absolute()))
         return out.read_bytes()
 
     def headers(self, source: Path) -> list[Path]:
@@ -86,16 +94,13 @@ class _Compiler:
         return result.stdout
 
 
-def _functions(data: bytes) -> dict[str, CFunc]:
-    from ..bpf.elf import ElfObject
+def _prototypes(objects: Sequence[Foreign], functions: Mapping[str, Foreign]) -> dict[str, CFunc]:
     from ..kernel.btf import read_btf
     from ..kernel.image import TypeImage
 
-    section = ElfObject(data).find(".BTF")
-    if section is None:
-        return {}
-    image = TypeImage(read_btf(section.data), kernel=False, mark=" in C")
-    return {name: found for name in image.functions() if (found := image.function(name)) is not None}
+    images = {owner.title: TypeImage(read_btf(owner.view.data), kernel=False, mark=" in C") for owner in objects}
+    found = {name: images[owner.title].function(name) for name, owner in functions.items()}
+    return {name: function for name, function in found.items() if function is not None}
 
 
 def _errors(messages: str) -> CompileError:

@@ -36,6 +36,7 @@ MAP_TYPES = {
 _CONTEXT_WORDS = {
     ProbeKind.TRACEPOINT: "tracepoint field args.",
     ProbeKind.RAW_TRACEPOINT: "raw tracepoint ",
+    ProbeKind.TYPED_TRACEPOINT: "raw tracepoint ",
     ProbeKind.FENTRY: "argument ",
     ProbeKind.FEXIT: "argument ",
     ProbeKind.ITER: "iterator field ctx.",
@@ -134,6 +135,7 @@ _SYMBOL_TEXTS: dict[SymbolKind, Callable[[Payload, Row], str]] = {
     SymbolKind.TYPE_SIZE: _first("sizeof({})"),
     SymbolKind.TYPE_EXISTS: _first("type {} exists"),
     SymbolKind.ENUM_VALUE: _enum_value,
+    SymbolKind.ENUM_EXISTS: lambda p, s: f"{_enum_value(p, s)} exists",
     SymbolKind.REG: _first("register {}"),
     SymbolKind.KADDR: _first("address of kernel symbol {}"),
     SymbolKind.UADDR: lambda p, s: f"address of {p.string(s.a)}:{p.string(s.b)}",
@@ -148,7 +150,8 @@ _SYMBOL_TEXTS: dict[SymbolKind, Callable[[Payload, Row], str]] = {
     SymbolKind.PROBE_ID: lambda p, s: "probe identity",
     SymbolKind.PROBE_IS: _probe_is,
     SymbolKind.USDT_ARG: lambda p, s: f"usdt argument {s.imm}",
-    SymbolKind.KFUNC: _first("kernel function {}"),
+    SymbolKind.KFUNC: lambda p, s: f"kernel function {p.string(s.a)}{' exists' if s.imm else ''}",
+    SymbolKind.KFUNC_ALLOWED: _first("kernel function {} allowed"),
     SymbolKind.BTF_OBJ: _first("kernel variable {}"),
 }
 

@@ -16,6 +16,7 @@ _MODULES = (
     "existence",
     "function",
     "identity",
+    "kfunc",
     "maps",
     "memory",
     "meta",
@@ -30,6 +31,7 @@ _MODULES = (
     "strings",
     "symbols",
     "time",
+    "tracing",
     "tseries",
 )
 

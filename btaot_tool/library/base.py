@@ -25,7 +25,7 @@ class Entry:
     """A builtin or function: its name, the number of arguments (low, high), its typing and its code.
 
     ``check`` sees the arguments unchecked, so that it decides how to look at them.  ``aggregate`` ones may
-    only be assigned to a map; ``unsafe`` ones need --unsafe; ``statement`` ones have no value.
+    only be assigned to a map; ``unsafe`` ones need --unsafe; ``hosts`` ones are constants that only the host knows.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Entry:
     emit: Emit
     aggregate: bool = False
     unsafe: bool = False
+    hosts: bool = False
 
 
 def expression(arg: Arg) -> tree.Expr:

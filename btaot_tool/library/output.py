@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I64
-from ..codegen.values import Nothing, Value
-from ..payload.layout import ActionKind, ProbeKind, TypeKind
-from ..sema.types import UINT8, UINT32, Agg, Str, Type, Unknown, Void, type_word
+from ..codegen.values import Nothing, Scalar, Value
+from ..payload.layout import ActionKind, ParamForm, ProbeKind, SymbolKind, TypeKind
+from ..sema.types import INT64, UINT8, UINT32, Agg, Str, Type, Unknown, Void, type_word
+from ..symbols import Symbol
 from ..syntax import tree
 from . import formats
 from .base import Arg, Entry, expression
@@ -55,6 +56,8 @@ def _check_print(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         return c.error(node, f"{found if isinstance(found, Void) else 'none'} type passed to print() is not printable")
     if len(args) > 1:
         c.error(node, f"Non-map print() only takes 1 argument, {len(args)} found")
+    if isinstance(first, tree.Positional):
+        c.expr(c.template.lowered.setdefault(node, tree.Call(first.span, "str", [first])))
     return Void()
 
 
@@ -87,8 +90,23 @@ def _emit_print(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
         action = Action(ActionKind.PRINT_MAP, node.span, map=g.mod.plan_map(info))
         g.send(action, [Item(UINT32, number=top), Item(UINT32, number=div)])
         return Nothing()
-    g.send_nodes(Action(ActionKind.PRINT, node.span), [first])
+    if isinstance(first, tree.Positional):
+        _print_parameter(g, node, first)
+    else:
+        g.send_nodes(Action(ActionKind.PRINT, node.span), [first])
     return Nothing()
+
+
+def _print_parameter(g: Gen, node: tree.Expr, parameter: tree.Positional) -> None:
+    """Print what was given: a number as such, anything else as it is."""
+    forms = (ParamForm.IS_NUMBER, ParamForm.NUMBER_OR_ZERO)
+    is_number, value = (Symbol(SymbolKind.PARAM_INT, b=int(form), imm=parameter.index) for form in forms)
+    number = Item(INT64, value=Scalar(INT64, g.symbol(value)))
+    g.when(
+        g.truth(g.symbol(is_number)),
+        lambda: g.send(Action(ActionKind.PRINT, node.span), [number]),
+        lambda: g.send_nodes(Action(ActionKind.PRINT, node.span), [g.template.lowered[node]]),
+    )
 
 
 def _check_exit(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:

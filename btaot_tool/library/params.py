@@ -69,4 +69,4 @@ def _emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     return Scalar(typ, g.symbol(Symbol(SymbolKind.OPTION_INT, index)))
 
 
-ENTRIES = (Entry("getopt", (1, 3), _check, _emit),)
+ENTRIES = (Entry("getopt", (1, 3), _check, _emit, hosts=True),)

@@ -1,4 +1,4 @@
-"""What is left: cgroup_path, percpu_kaddr, pton, join, write_user, socket_cookie, path."""
+"""What is left: cgroup_path, percpu_kaddr, pton, join, write_user."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.actions import Action
 from ..codegen.llvm import I32, I64, const, ir
-from ..codegen.values import Memory, Nothing, Place, Scalar, Value
-from ..payload.layout import ActionKind, ProbeKind, SessionFact, SymbolKind
+from ..codegen.values import Nothing, Scalar, Value
+from ..payload.layout import ActionKind, SessionFact, SymbolKind
 from ..sema.types import (
     CGROUP_PATH,
     UINT8,
@@ -187,62 +187,10 @@ def _program_bytes(g: Gen, source: Value, size: int) -> object:
     return data
 
 
-# ---- socket_cookie, path --------------------------------------------------------------------------
-
-_TRACING = frozenset({ProbeKind.FENTRY, ProbeKind.FEXIT, ProbeKind.ITER})
-
-
-def _check_cookie(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    found = c.arg(args[0])
-    if c.template.probe.kind not in _TRACING:
-        return c.error(node, f'socket_cookie can not be used with "{c.template.probe.name}" probes')
-    if not isinstance(found, Unknown) and not (
-        isinstance(found, Ptr) and str(found.target) in ("struct sock", "struct sock_common")
-    ):
-        if not isinstance(found, Ptr):
-            return c.error(node, f"socket_cookie() only supports pointer arguments ({type_word(found)} provided)")
-        return c.error(node, f"socket_cookie() only supports 'struct sock *' as the argument ('{found}' provided)")
-    return UINT64
-
-
-def _emit_cookie(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    pointer = g.b.inttoptr(g.scalar(expression(args[0])), g.ctx.type)
-    return Scalar(UINT64, g.helper("get_socket_cookie", pointer))
-
-
-def _check_path(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    found = c.arg(args[0])
-    size = c.max_strlen
-    if c.template.probe.kind not in _TRACING:
-        return c.error(node, "The path function can only be used with 'fentry', 'fexit', 'iter' probes")
-    if len(args) == 2:
-        message = "path: invalid size value, need non-negative literal"
-        given = c.literal_int(node, args[1], "path", message)
-        if given is not None and given < 0:
-            return c.error(node, message)
-        size = given if given is not None else size
-    target = found.target if isinstance(found, Ptr) else found
-    if not isinstance(target, (Unknown, Struct)):
-        return c.error(node, f"path() only supports pointer or C type argument ({type_word(found)} provided)")
-    return Str(size)
-
-
-def _emit_path(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    typ = g.template.types[node]
-    value = g.expr(expression(args[0]))
-    address = g.address(value) if isinstance(value, Place) else g.as_scalar(value)
-    place: Memory = g.temp(typ)
-    g.zero(place.ptr, (typ.size + 7) // 8 * 8)
-    g.helper("d_path", g.b.inttoptr(address, g.ctx.type), place.ptr, typ.size)
-    return place
-
-
 ENTRIES = (
     Entry("cgroup_path", (1, 2), _check_cgroup_path, _emit_cgroup_path),
     Entry("percpu_kaddr", (1, 2), _check_percpu, _emit_percpu),
     Entry("pton", (1, 1), _check_pton, _emit_pton),
     Entry("join", (1, 2), _check_join, _emit_join, unsafe=True),
     Entry("write_user", (3, 3), _check_write_user, _emit_write_user, unsafe=True),
-    Entry("socket_cookie", (1, 1), _check_cookie, _emit_cookie),
-    Entry("path", (1, 2), _check_path, _emit_path),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import __version__
-from ..bpf.object import CALL, CALLBACK, BpfObject, BpfProgram, BpfReloc
+from ..bpf.object import CALL, CALLBACK, IMM32, IMM64, OFFSET, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
 from ..codegen.module import Generated, MapPlan, param_offset, program_name
 from ..diagnostics import Span, quote
@@ -16,6 +16,7 @@ from .layout import NONE
 from .writer import PayloadWriter
 
 _MESSAGES = (ActionKind.ERRORF, ActionKind.WARNF, ActionKind.FAIL)
+_FORMS = {CALL: RelocForm.LDX, IMM64: RelocForm.IMM64, IMM32: RelocForm.IMM32, OFFSET: RelocForm.OFFSET}
 _QUOTED = 160  # characters of a line that a helper's error repeats; a long line would be in the payload many times
 _IDENTITY = frozenset({SymbolKind.PROBE_ID})
 
@@ -78,6 +79,7 @@ def _add_map(writer: PayloadWriter, types: TypeWriter, plan: MapPlan) -> None:
         key_type=NONE if plan.key is None else types.add(plan.key),
         value_type=NONE if plan.value is None else types.add(plan.value),
         loss_off=plan.loss_off,
+        init=plan.init,
     )
 
 
@@ -99,8 +101,8 @@ def _add_program(
     generated: Generated,
     text: bytearray,
 ) -> None:
-    rows = [_reloc(r) for r in program.relocs]
     symbols = list(generated.symbols.rows)
+    rows = [_reloc(r, symbols) for r in program.relocs]
     identity = any(symbols[int(r["symbol"])].kind in _IDENTITY for r in rows if r["form"] == int(RelocForm.IMM64))
     flags = ProgramFlag(0)
     if template.index in generated.scratch_templates:
@@ -110,7 +112,7 @@ def _add_program(
     index = writer.add(
         "program",
         name=program_name(template)[:15],  # what the kernel keeps; the whole name is in the BTF
-        kind=int(template.probe.kind),
+        kind=int(template.kind),
         flags=int(flags),
         insn_off=len(text) // 8,
         insn_count=program.insn_count,
@@ -140,7 +142,7 @@ def _add_program(
             more |= AttachFlag.VALUE_SYMBOL
         writer.add(
             "attach",
-            kind=int(spec.probe.kind),
+            kind=int(template.kind),
             flags=int(spec.flags | more),
             program=index,
             text=spec.text,
@@ -164,11 +166,12 @@ def _build_id(spec: AttachSpec, template: Template) -> str:
     return program.identity if program else ""
 
 
-def _reloc(reloc: BpfReloc) -> dict[str, int]:
+def _reloc(reloc: BpfReloc, symbols: list[Symbol]) -> dict[str, int]:
     if reloc.kind == CALLBACK:
         return {"insn": reloc.insn, "symbol": reloc.target, "form": int(RelocForm.CALLBACK)}
-    form = RelocForm.LDX if reloc.kind == CALL else RelocForm.IMM64
-    return {"insn": reloc.insn, "symbol": int(reloc.symbol.removeprefix("s")), "form": int(form)}
+    number = int(reloc.symbol.removeprefix("s"))
+    form = RelocForm.KFUNC_CALL if symbols[number].is_call else _FORMS[reloc.kind]
+    return {"insn": reloc.insn, "symbol": number, "form": int(form)}
 
 
 def _add_action(writer: PayloadWriter, types: TypeWriter, action: Action) -> None:

@@ -28,6 +28,7 @@ class ProbeKind(enum.IntEnum):
     ITER = 17
     TEST = 18
     BENCH = 19
+    TYPED_TRACEPOINT = 20  # a raw tracepoint whose program passes its pointers on as what they are
 
 
 class SymbolKind(enum.IntEnum):
@@ -51,7 +52,7 @@ class SymbolKind(enum.IntEnum):
     REG = 15  # a: register or "argN"/"retval"/"sargN"; a LDX of 8 bytes from pt_regs (context) into r0
     KADDR = 16  # a: kernel symbol; its address
     UADDR = 17  # a: binary, b: symbol; its address in the file (st_value).  imm 1: counted from the probe's
-    PARAM_INT = 18  # imm: position (1-based); value of positional parameter, 0 if not given
+    PARAM_INT = 18  # imm: position (1-based); number of positional parameter, 0: not given; b: ParamForm
     PARAM_COUNT = 19  # number of positional parameters given
     PARAM_STRLEN = 20  # imm: position; length of the text of the positional parameter
     OPTION_INT = 21  # a: named parameter (ref into params); integer or bool value
@@ -61,9 +62,19 @@ class SymbolKind(enum.IntEnum):
     SESSION = 25  # imm: SessionFact
     PROBE_ID = 26  # index of the attach-point instance this copy of the program serves (see docs)
     USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance
-    KFUNC = 28  # a: kfunc name; BTF id, call form
+    KFUNC = 28  # a: kernel function that programs may call; its BTF id (call form), or, imm 1: 0 or 1, it exists
     BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
     PROBE_IS = 30  # a: full name of a probe; imm: 1 for a part of it.  1 in the program's copy for such an instance
+    KFUNC_ALLOWED = 31  # a: kernel function; 0 or 1, programs of this type may call it
+    ENUM_EXISTS = 32  # a: its enum or "", b: enumerator; 0 or 1
+
+
+class ParamForm(enum.IntEnum):
+    """What of a positional parameter is meant, whose text may be no number."""
+
+    NUMBER = 0  # which it must be
+    IS_NUMBER = 1  # 0 or 1
+    NUMBER_OR_ZERO = 2
 
 
 class UsdtPart(enum.IntEnum):
@@ -94,6 +105,8 @@ class RelocForm(enum.IntEnum):
     LDX = 1  # the call instruction is overwritten with a context load into r0
     CALLBACK = 2  # ld_imm64 of a subprogram (BPF_PSEUDO_FUNC); ``symbol`` is the target instruction
     KFUNC_CALL = 3  # call of a kfunc
+    IMM32 = 4  # the instruction's 32-bit constant
+    OFFSET = 5  # the offset of a load or store
 
 
 class Feature(enum.IntEnum):
@@ -113,6 +126,9 @@ class Feature(enum.IntEnum):
     D_PATH = 11  # 5.10
     STRNCMP = 12  # 5.17
     MAP_LOOKUP_PERCPU = 13  # bpf_map_lookup_percpu_elem (5.19)
+    OVERRIDE_RETURN = 14  # bpf_override_return (a kernel with CONFIG_BPF_KPROBE_OVERRIDE)
+    GET_SOCKET_COOKIE = 15  # bpf_get_socket_cookie for programs that trace (5.12)
+    SKB_OUTPUT = 16  # bpf_skb_output (5.5)
 
 
 class SessionFact(enum.IntEnum):
@@ -275,6 +291,7 @@ class MapRole(enum.IntEnum):
     STACKS = 5  # stacks that were sent: keys are their values
     EVENT_LOSS = 6
     PERF = 7  # perf event array for skboutput
+    IMPORTED = 8  # of an imported C source or object: its maps, and its data sections
 
 
 class ParamType(enum.IntEnum):
@@ -308,6 +325,7 @@ class ProgramFlag(enum.IntFlag):
 ENUMS: tuple[type[enum.IntEnum], ...] = (
     ProbeKind,
     SymbolKind,
+    ParamForm,
     UsdtPart,
     RelocForm,
     Feature,

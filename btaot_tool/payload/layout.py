@@ -27,6 +27,7 @@ from .enums import ConvFlag as ConvFlag
 from .enums import Feature as Feature
 from .enums import MapFlag as MapFlag
 from .enums import MapRole as MapRole
+from .enums import ParamForm as ParamForm
 from .enums import ParamType as ParamType
 from .enums import ProbeKind as ProbeKind
 from .enums import ProgramFlag as ProgramFlag
@@ -129,7 +130,7 @@ RECORDS: tuple[Record, ...] = (
         ref key_type  # NONE for scalars
         ref value_type
         u32 loss_off  # byte offset in globals of the u64 that counts lost updates of this map; 0: none
-        u32 pad
+        str init  # value_size bytes: what its single entry holds at the start; 0: zeroes
     """,
     ),
     _record(

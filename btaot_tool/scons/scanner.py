@@ -12,7 +12,7 @@ _REFERENCE = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-_IMPORTABLE = (".bt", ".h", ".bpf.c")
+_IMPORTABLE = (".bt", ".h", ".bpf.c", ".bpf.o")
 
 
 def references(text: str) -> list[str]:

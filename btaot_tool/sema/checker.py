@@ -75,8 +75,8 @@ class ExpressionChecker(CheckerService):
 
     def _Call(self, node: tree.Call) -> Type:
         entry = library.find(node.name)
-        if entry is None and node.name in self.functions:
-            return native.check_call(self, node, self.functions[node.name])
+        if entry is None and (function := native.find_function(self.functions, self.kernel, node.name)):
+            return native.check_call(self, node, function)
         if entry is None:
             return self.error(node, f"Unknown function: '{node.name}'")
         if entry.aggregate:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import library
 from ..expand import constants
 from ..expand.constants import Constant
 from ..expand.rewrite import Rewriter
@@ -158,7 +159,8 @@ class _HostFacts(Rewriter):
     _Sizeof = _Offsetof = _layout
 
     def _Call(self, node: tree.Call) -> tree.Call:
-        self.found = self.found or node.name == "getopt"
+        entry = library.find(node.name)
+        self.found = self.found or (entry is not None and entry.hosts)
         return self.children(node)
 
 

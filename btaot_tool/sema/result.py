@@ -8,7 +8,7 @@ from ..config import Config
 from ..dwarf.layered import UserKernel
 from ..expand.native import NativeCode
 from ..kernel.types import Kernel, TypeTable
-from ..payload.layout import ParamType
+from ..payload.layout import ParamType, ProbeKind
 from ..probes import AttachSpec, ProbeType
 from ..syntax import tree
 from .env import MapInfo, Variable
@@ -31,6 +31,13 @@ class Template:
     constants: dict[tree.Node, int | str] = field(default_factory=dict)  # names that stand for a value
     lowered: dict[tree.Node, tree.Expr] = field(default_factory=dict)  # nodes that stand for another expression
     table: UserKernel | None = None  # of a probe in a user program: knows its types
+    typed: bool = False  # a raw tracepoint that passes its pointers on as what they are
+
+    @property
+    def kind(self) -> ProbeKind:
+        """The provider that runs it."""
+        raw = self.probe.kind is ProbeKind.RAW_TRACEPOINT
+        return ProbeKind.TYPED_TRACEPOINT if raw and self.typed else self.probe.kind
 
     @property
     def args(self) -> AttachSpec:

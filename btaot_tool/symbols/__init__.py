@@ -25,6 +25,11 @@ class Symbol:
     imm: int = 0
 
     @property
+    def is_call(self) -> bool:
+        """Whether it becomes the call of a kernel function instead of a constant."""
+        return self.kind is SymbolKind.KFUNC and not self.imm
+
+    @property
     def is_load(self) -> bool:
         """Whether it becomes one load instruction from the context instead of a constant."""
         return self.kind in _LOADS or (self.kind is SymbolKind.USDT_ARG and self.b in _USDT_LOADS)

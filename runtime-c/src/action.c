@@ -2,6 +2,8 @@
  *
  * Role: output_event() finds the action of a record and runs it.  Arguments lie in the record where the action's tuple
  * type says; a record that is too short for them is dropped, so that damaged records do no harm. */
+#include "attach.h"
+#include "events.h"
 #include "format.h"
 #include "maps.h"
 
@@ -246,6 +248,12 @@ static void run_event(const struct event *e)
 	case BTAOT_ACTION_KIND_SYSTEM:
 		if (event_line(e))
 			async_system(e->o, e->o->line.data);
+		break;
+	case BTAOT_ACTION_KIND_SKBOUTPUT:
+		packets_drain(e->o->env);
+		break;
+	case BTAOT_ACTION_KIND_UNWATCH:
+		watchpoint_remove(e->o->env, (uint64_t)event_int(e, 0));
 		break;
 	case BTAOT_ACTION_KIND_HELPER_ERROR:
 		run_helper_error(e);

@@ -24,7 +24,7 @@
 static const struct provider *const providers[] = {
 	&provider_begin, &provider_end, &provider_self_signal, &provider_test, &provider_bench,
 	&provider_interval, &provider_profile,
-	&provider_tracepoint, &provider_raw_tracepoint,
+	&provider_tracepoint, &provider_raw_tracepoint, &provider_typed_tracepoint,
 	&provider_kprobe, &provider_kretprobe,
 	&provider_uprobe, &provider_uretprobe, &provider_usdt,
 	&provider_software, &provider_hardware, &provider_watchpoint,

@@ -84,6 +84,9 @@ void attach_close_all(struct env *env);
 /* Run all programs of a kind by hand (BPF_PROG_TEST_RUN): BEGIN, END, SELF_SIGNAL (name selects the signal, NULL: all). */
 int attach_run(struct env *env, uint16_t kind, const char *name);
 
+/* Stop the watchpoints of an address (provider_watchpoint.c). */
+void watchpoint_remove(struct env *env, uint64_t address);
+
 /* Run the iterators of the script to their end (or pin them); number of iterators, or -errno. */
 int attach_run_iters(struct env *env);
 

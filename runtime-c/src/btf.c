@@ -411,7 +411,7 @@ int btf_enum_value(struct env *env, const char *enumerator, int64_t *value)
 
 int btf_func_source(struct env *env, const char *module, const char *text, struct btf **where)
 {
-	uint32_t name;
+	uint32_t name, kind = strncmp(text, "btf_trace_", 10) ? KIND_FUNC : KIND_TYPEDEF;  /* that of a tracepoint's arguments */
 	int ret = name_lookup(env, text, strlen(text), &name);
 
 	if (ret)
@@ -421,7 +421,7 @@ int btf_func_source(struct env *env, const char *module, const char *text, struc
 			continue;
 		*where = b;
 		for (uint32_t i = 0; i < b->match_count; i++)
-			if (b->matches[i].name == name && b->matches[i].kind == KIND_FUNC)
+			if (b->matches[i].name == name && b->matches[i].kind == kind)
 				return (int)b->matches[i].id;
 		break;
 	}

@@ -27,7 +27,7 @@ static int64_t clock_difference(int clock)
 	return diff;
 }
 
-static uint64_t to_real(struct output *o, uint64_t ns, uint32_t clock)
+uint64_t clock_to_real(struct output *o, uint64_t ns, uint32_t clock)
 {
 	switch (clock) {
 	case BTAOT_CLOCK_KIND_BOOT:
@@ -66,7 +66,7 @@ static void expand_fraction(struct textbuf *b, const char *fmt, uint64_t ns)
 
 void timestamp_text(struct output *o, struct textbuf *b, uint64_t ns, uint32_t clock, const char *fmt)
 {
-	uint64_t real = to_real(o, ns, clock);
+	uint64_t real = clock_to_real(o, ns, clock);
 	struct textbuf expanded = {0};
 	struct zone_time t;
 

@@ -69,6 +69,7 @@ struct env {
 	pid_t child;                    /* -c */
 	struct output *out;
 	struct events *events;
+	struct packets *packets;        /* of skboutput(), or NULL */
 	struct host *host;              /* what the attach side found out about this host; made by attach_expand() */
 	struct btf *btf;                /* kernel types, opened when first needed */
 	struct feature_cache *features;

@@ -5,6 +5,9 @@
 #include "env.h"
 
 /* Map the ring buffer (map of role RINGBUF). */
+/* Rings and files of skboutput(), where the script calls it; write what is there (packets.c). */
+int packets_open(struct env *env);
+void packets_drain(struct env *env);
 int events_open(struct env *env);
 /* Descriptor to poll for POLLIN. */
 int events_fd(const struct env *env);

@@ -36,6 +36,9 @@ static const struct { uint16_t feature, helper; } helpers[] = {
 	{ BTAOT_FEATURE_D_PATH, 147 },
 	{ BTAOT_FEATURE_STRNCMP, 182 },
 	{ BTAOT_FEATURE_MAP_LOOKUP_PERCPU, 195 },
+	{ BTAOT_FEATURE_OVERRIDE_RETURN, 58 },
+	{ BTAOT_FEATURE_GET_SOCKET_COOKIE, 46 },
+	{ BTAOT_FEATURE_SKB_OUTPUT, 111 },
 };
 
 static const char *const names[BTAOT_FEATURE_LIMIT] = {
@@ -46,6 +49,8 @@ static const char *const names[BTAOT_FEATURE_LIMIT] = {
 	[BTAOT_FEATURE_PROBE_READ_KERNEL] = "bpf_probe_read_kernel", [BTAOT_FEATURE_JIFFIES64] = "bpf_jiffies64",
 	[BTAOT_FEATURE_GET_NS_CURRENT_PID_TGID] = "bpf_get_ns_current_pid_tgid", [BTAOT_FEATURE_D_PATH] = "bpf_d_path",
 	[BTAOT_FEATURE_STRNCMP] = "bpf_strncmp", [BTAOT_FEATURE_MAP_LOOKUP_PERCPU] = "bpf_map_lookup_percpu_elem",
+	[BTAOT_FEATURE_OVERRIDE_RETURN] = "bpf_override_return (CONFIG_BPF_KPROBE_OVERRIDE)",
+	[BTAOT_FEATURE_GET_SOCKET_COOKIE] = "bpf_get_socket_cookie", [BTAOT_FEATURE_SKB_OUTPUT] = "bpf_skb_output",
 };
 
 const char *feature_name(uint32_t feature)
@@ -128,10 +133,11 @@ static bool atomics_work(void)
 	return fd >= 0;
 }
 
-static bool helper_works(struct env *env, int helper, uint32_t type, uint32_t attach_type)
+/* Also for the kernel's functions (kfuncs), by BTF id. */
+static bool helper_works(struct env *env, int helper, bool kfunc, uint32_t type, uint32_t attach_type)
 {
 	struct bpf_insn insns[] = {
-		{ .code = BPF_JMP | BPF_CALL, .imm = helper },
+		{ .code = BPF_JMP | BPF_CALL, .src_reg = kfunc ? SYS_PSEUDO_KFUNC_CALL : 0, .imm = helper },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
@@ -144,7 +150,9 @@ static bool helper_works(struct env *env, int helper, uint32_t type, uint32_t at
 
 	if (type == SYS_PROG_TYPE_TRACING) {
 		/* Such a program cannot be loaded without a function; the first one is made for tests and always there. */
-		int id = btf_func_id(env, attach_type == SYS_ATTACH_TRACE_ITER ? "bpf_iter_task" : "bpf_fentry_test1");
+		int id = btf_func_id(env, attach_type == SYS_ATTACH_TRACE_ITER ? "bpf_iter_task" :
+					  attach_type == SYS_ATTACH_TRACE_RAW_TP ? "btf_trace_sched_switch" :
+					  "bpf_fentry_test1");
 
 		if (id < 0)
 			return false;
@@ -159,11 +167,14 @@ static bool helper_works(struct env *env, int helper, uint32_t type, uint32_t at
 	if (fd >= 0)
 		return true;
 	return log[0] && !strstr(log, "unknown func") && !strstr(log, "invalid func") &&
-	       !strstr(log, "cannot use helper") && !strstr(log, "not supported");
+	       !strstr(log, "cannot use helper") && !strstr(log, "not supported") && !strstr(log, "not allowed") &&
+	       !strstr(log, "JIT") && !strstr(log, "reserved");
 }
 
 static bool feature_test(struct env *env, uint32_t feature, uint32_t type, uint32_t attach_type)
 {
+	if (feature & FEATURE_KFUNC)
+		return helper_works(env, (int)(feature & ~FEATURE_KFUNC), true, type, attach_type);
 	switch (feature) {
 	case BTAOT_FEATURE_FETCHING_ATOMICS:
 		return atomics_work();
@@ -174,7 +185,7 @@ static bool feature_test(struct env *env, uint32_t feature, uint32_t type, uint3
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
 		if (helpers[i].feature == feature)
-			return helper_works(env, helpers[i].helper, type, attach_type);
+			return helper_works(env, helpers[i].helper, false, type, attach_type);
 	return false;
 }
 

@@ -127,6 +127,13 @@ static int patch(struct loader *l, const struct symbol_scope *scope, const struc
 		insn->imm = (int32_t)(uint32_t)value;
 		insn->off = 0;
 		break;
+	case BTAOT_RELOC_FORM_IMM32:
+		insn->imm = (int32_t)(uint32_t)value;
+		break;
+	case BTAOT_RELOC_FORM_OFFSET:
+		insn->off = (int16_t)value;
+		ret = value > INT16_MAX ? -ERANGE : 0;
+		break;
 	default:
 		patch_constant(insn, l->env->payload.symbols[r->symbol].kind, value);
 	}
@@ -331,7 +338,10 @@ static int instance_load(struct loader *l, uint32_t index)
 static bool asks_for_existence(const struct payload *p)
 {
 	for (uint32_t i = 0; i < p->symbol_count; i++)
-		if (p->symbols[i].kind == BTAOT_SYMBOL_KIND_FIELD_EXISTS || p->symbols[i].kind == BTAOT_SYMBOL_KIND_TYPE_EXISTS)
+		if (p->symbols[i].kind == BTAOT_SYMBOL_KIND_FIELD_EXISTS || p->symbols[i].kind == BTAOT_SYMBOL_KIND_TYPE_EXISTS ||
+		    p->symbols[i].kind == BTAOT_SYMBOL_KIND_KFUNC_ALLOWED ||
+		    p->symbols[i].kind == BTAOT_SYMBOL_KIND_ENUM_EXISTS ||
+		    (p->symbols[i].kind == BTAOT_SYMBOL_KIND_KFUNC && p->symbols[i].imm))
 			return true;
 	return false;
 }

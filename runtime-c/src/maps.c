@@ -190,6 +190,18 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 	return fd;
 }
 
+/* Data of an imported object; constants are frozen, so that the verifier knows them. */
+static void map_init(struct env *env, uint32_t index)
+{
+	const struct btaot_map *m = &env->payload.maps[index];
+	uint32_t key = 0;
+
+	if (m->init)
+		bpf_map_update(env->map_fds[index], &key, payload_str(&env->payload, m->init), 0);
+	if (m->map_flags & SYS_F_RDONLY_PROG)
+		bpf_map_freeze(env->map_fds[index]);
+}
+
 static int globals_open(struct env *env)
 {
 	uint32_t index = map_by_role(env, BTAOT_MAP_ROLE_GLOBALS);
@@ -216,6 +228,7 @@ int maps_create(struct env *env)
 		env->map_fds[i] = map_create(env, i, &no_prealloc);
 		if (env->map_fds[i] < 0)
 			return env->map_fds[i];
+		map_init(env, i);
 	}
 	return globals_open(env);
 }

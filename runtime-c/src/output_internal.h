@@ -97,6 +97,8 @@ void number_name_text(struct textbuf *b, const char *texts, int64_t number);
 void gfp_text(struct textbuf *b, uint64_t flags);
 
 /* clock.c */
+/* A time of a clock of the kernel as that of CLOCK_REALTIME, in ns. */
+uint64_t clock_to_real(struct output *o, uint64_t ns, uint32_t clock);
 void timestamp_text(struct output *o, struct textbuf *b, uint64_t ns, uint32_t clock, const char *fmt);
 void time_text(struct textbuf *b, const char *fmt);
 struct zone_time;

@@ -73,6 +73,10 @@ static int positional_number(struct env *env, const struct btaot_symbol *s, uint
 	*value = 0;
 	if (*text)
 		ret = number_parse(text, true, value);
+	if (s->b) {
+		*value = s->b == BTAOT_PARAM_FORM_IS_NUMBER ? !ret : ret ? 0 : *value;
+		return 0;
+	}
 	if (ret)
 		err("%s: $%d is used as a number, but it is '%s'%s; str($%d) is its text", symbol_place(env, s), (int)s->imm, text,
 		    ret == -ERANGE ? " (too large)" : "", (int)s->imm);

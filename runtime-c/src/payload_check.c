@@ -273,6 +273,8 @@ static bool map_fits(const struct payload *p, const struct btaot_map *m)
 	if (m->flags & BTAOT_MAP_FLAG_PRESENCE &&
 	    (!(m->flags & BTAOT_MAP_FLAG_SCALAR) || (uint64_t)((value + 7) & ~7u) + 8 > m->value_size))
 		return false;
+	if (m->init && (uint64_t)m->init + m->value_size > p->string_count)
+		return false;
 	if (m->loss_off && (m->loss_off % 8 || (uint64_t)m->loss_off + 8 > p->header->globals_size))
 		return false;
 	switch (m->role) {
@@ -366,6 +368,8 @@ static bool reloc_fits(const struct payload *p, const struct btaot_program *prog
 				kind == BTAOT_SYMBOL_KIND_USDT_ARG);
 	if (r->form == BTAOT_RELOC_FORM_KFUNC_CALL)
 		return load && kind == BTAOT_SYMBOL_KIND_KFUNC;
+	if (r->form >= BTAOT_RELOC_FORM_IMM32)
+		return !wide && !load;
 	return wide && kind != BTAOT_SYMBOL_KIND_CTX_LOAD && kind != BTAOT_SYMBOL_KIND_REG;
 }
 

@@ -1,12 +1,14 @@
 /* provider_raw_tracepoint.c - tracepoints by their arguments instead of their layout (BPF_RAW_TRACEPOINT_OPEN, 4.17).
  *
  * The kernel looks the name up itself, so expansion reads the host only for wildcards; a name that it does not know
- * shows when attaching.  The context is an array of u64, one per argument. */
+ * shows when attaching.  The context is an array of u64, one per argument.  Programs that pass these on as pointers to
+ * kernel objects are "typed" (5.5): loaded for one tracepoint of the kernel itself, whose BTF tells the verifier. */
 #include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "btf.h"
 #include "providers.h"
 #include "sys_bpf.h"
 #include "tracefs.h"
@@ -57,9 +59,18 @@ static int expand_raw_tracepoint(struct env *env, uint32_t attach)
 	return ret ? attach_explain(env, ret, "cannot list tracepoints in tracefs: %s", strerror(-ret)) : 0;
 }
 
+static int prepare_typed(struct env *env, const struct instance *inst, struct load_extra *extra)
+{
+	int id = btf_func_id(env, arena_printf("btf_trace_%s", inst->func));
+
+	extra->attach_btf_id = id < 0 ? 0 : (uint32_t)id;
+	return id < 0 ? id : 0;
+}
+
 static int attach_raw_tracepoint(struct env *env, struct instance *inst, uint64_t cookie)
 {
-	int fd = bpf_raw_tracepoint_open(inst->func, inst->prog_fd);
+	bool typed = attach_of(env, inst)->kind == BTAOT_PROBE_KIND_TYPED_TRACEPOINT;
+	int fd = bpf_raw_tracepoint_open(typed ? NULL : inst->func, inst->prog_fd);
 
 	(void)cookie;
 	if (fd == -ENOENT)
@@ -78,5 +89,16 @@ const struct provider provider_raw_tracepoint = {
 	.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT,
 	.expand = expand_raw_tracepoint,
 	.resolve = resolve_words,
+	.attach = attach_raw_tracepoint,
+};
+
+const struct provider provider_typed_tracepoint = {
+	.kind = BTAOT_PROBE_KIND_TYPED_TRACEPOINT,
+	.name = "rawtracepoint",
+	.prog_type = SYS_PROG_TYPE_TRACING,
+	.expected_attach_type = SYS_ATTACH_TRACE_RAW_TP,
+	.expand = expand_raw_tracepoint,
+	.resolve = resolve_words,
+	.prepare_load = prepare_typed,
 	.attach = attach_raw_tracepoint,
 };

@@ -10,6 +10,7 @@
 #include <linux/hw_breakpoint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arch.h"
 #include "host.h"
@@ -74,6 +75,18 @@ static int attach_watchpoint(struct env *env, struct instance *inst, uint64_t co
 	if (ret == -EINVAL || ret == -ENODEV || ret == -EOPNOTSUPP)
 		return attach_explain(env, ret, "%s: this machine cannot watch this address, length or mode", inst->name);
 	return ret;
+}
+
+void watchpoint_remove(struct env *env, uint64_t address)
+{
+	for (uint32_t i = 0; i < env->instance_count; i++) {
+		const struct btaot_attach *at = attach_of(env, &env->instances[i]);
+
+		if (at->kind != BTAOT_PROBE_KIND_WATCHPOINT || at->value != address)
+			continue;
+		while (env->instances[i].fd_count)
+			close(env->instances[i].fds[--env->instances[i].fd_count]);
+	}
 }
 
 const struct provider provider_watchpoint = {

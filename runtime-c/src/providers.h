@@ -8,7 +8,7 @@
 
 extern const struct provider provider_begin, provider_end, provider_self_signal, provider_test, provider_bench;
 extern const struct provider provider_interval, provider_profile;
-extern const struct provider provider_tracepoint, provider_raw_tracepoint;
+extern const struct provider provider_tracepoint, provider_raw_tracepoint, provider_typed_tracepoint;
 extern const struct provider provider_kprobe, provider_kretprobe;
 extern const struct provider provider_uprobe, provider_uretprobe;
 extern const struct provider provider_usdt;

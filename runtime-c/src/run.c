@@ -151,6 +151,7 @@ static int stop(struct env *env)
 	env->stop = false;
 	ret = attach_run(env, BTAOT_PROBE_KIND_END, NULL);
 	drain_all(env, false);
+	packets_drain(env);
 	output_losses(env);
 	output_end(env);
 	if (env->cfg.print_maps_on_exit)
@@ -244,6 +245,8 @@ int run(struct env *env, struct target *target)
 	ret = output_open(env);
 	if (!ret)
 		ret = events_open(env);
+	if (!ret)
+		ret = packets_open(env);
 	if (!ret)
 		ret = start(env, target);
 	if (!ret && !env->opt.dry_run) {

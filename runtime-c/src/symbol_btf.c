@@ -81,6 +81,8 @@ int symbol_btf(struct env *env, const struct btaot_symbol *s, uint64_t *value)
 		return ret ? missing(env, s, ret, value) : 0;
 	case BTAOT_SYMBOL_KIND_TYPE_EXISTS:
 		return exists(env, s, btf_type_size(env, type, &size), value);
+	case BTAOT_SYMBOL_KIND_ENUM_EXISTS:
+		return exists(env, s, btf_enum_value(env, payload_str(&env->payload, s->b), &number), value);
 	case BTAOT_SYMBOL_KIND_ENUM_VALUE:
 		ret = btf_enum_value(env, payload_str(&env->payload, s->b), &number);
 		if (ret == -ENODATA || (ret == -ENOENT && (!*type || btf_type_size(env, type, &size)))) {
@@ -91,6 +93,8 @@ int symbol_btf(struct env *env, const struct btaot_symbol *s, uint64_t *value)
 		return ret ? missing(env, s, ret, value) : 0;
 	case BTAOT_SYMBOL_KIND_KFUNC:
 		ret = btf_func_id(env, type);
+		if (s->imm)
+			return exists(env, s, ret < 0 ? ret : 0, value);
 		*value = ret < 0 ? 0 : (uint64_t)ret;
 		return ret < 0 ? missing(env, s, ret, value) : 0;
 	default:

@@ -13,6 +13,7 @@
 #include "attach.h"
 #include "btf.h"
 #include "feature.h"
+#include "providers.h"
 #include "sys_bpf.h"
 #include "util.h"
 
@@ -38,6 +39,7 @@ static const resolver families[BTAOT_SYMBOL_KIND_LIMIT] = {
 	[BTAOT_SYMBOL_KIND_TYPE_SIZE] = symbol_btf,
 	[BTAOT_SYMBOL_KIND_TYPE_EXISTS] = symbol_btf,
 	[BTAOT_SYMBOL_KIND_ENUM_VALUE] = symbol_btf,
+	[BTAOT_SYMBOL_KIND_ENUM_EXISTS] = symbol_btf,
 	[BTAOT_SYMBOL_KIND_KFUNC] = symbol_btf,
 	[BTAOT_SYMBOL_KIND_KADDR] = symbol_kaddr,
 	[BTAOT_SYMBOL_KIND_PARAM_INT] = symbol_param,
@@ -93,7 +95,7 @@ int symbols_prepare(struct env *env)
 	for (uint32_t i = 0; i < p->symbol_count; i++) {
 		const struct btaot_symbol *s = &p->symbols[i];
 
-		if (families[s->kind] != symbol_btf)
+		if (families[s->kind] != symbol_btf && s->kind != BTAOT_SYMBOL_KIND_KFUNC_ALLOWED)
 			continue;
 		btf_want(env, payload_str(p, s->a));
 		if (s->kind == BTAOT_SYMBOL_KIND_ENUM_VALUE)
@@ -114,7 +116,7 @@ bool symbol_is_local(const struct env *env, uint32_t symbol)
 /* Cookies are set by links of perf events and of multi-probes, not for programs run by hand and raw tracepoints. */
 static bool cookies_work(struct env *env, const struct symbol_scope *scope)
 {
-	return scope->provider->attach && scope->provider->kind != BTAOT_PROBE_KIND_RAW_TRACEPOINT &&
+	return scope->provider->attach && scope->provider->resolve != resolve_words &&
 	       feature_has(env, BTAOT_FEATURE_ATTACH_COOKIE, scope->provider->prog_type, scope->expected_attach_type);
 }
 
@@ -125,6 +127,11 @@ static int symbol_local(struct env *env, const struct btaot_symbol *s, const str
 	int ret;
 
 	switch (s->kind) {
+	case BTAOT_SYMBOL_KIND_KFUNC_ALLOWED:
+		ret = btf_func_id(env, payload_str(&env->payload, s->a));
+		*value = ret > 0 && feature_has(env, FEATURE_KFUNC | (uint32_t)ret, scope->provider->prog_type,
+						scope->expected_attach_type);
+		return 0;
 	case BTAOT_SYMBOL_KIND_FEATURE:
 		*value = s->imm == BTAOT_FEATURE_ATTACH_COOKIE ? cookies_work(env, scope) :
 			 feature_has(env, (uint32_t)s->imm, scope->provider->prog_type, scope->expected_attach_type);

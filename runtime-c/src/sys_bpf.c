@@ -14,7 +14,7 @@
 
 enum {
 	CMD_MAP_CREATE = 0, CMD_MAP_LOOKUP = 1, CMD_MAP_UPDATE = 2, CMD_MAP_DELETE = 3, CMD_MAP_NEXT = 4, CMD_PROG_LOAD = 5,
-	CMD_OBJ_PIN = 6, CMD_TEST_RUN = 10, CMD_RAW_TP_OPEN = 17, CMD_BTF_LOAD = 18, CMD_MAP_LOOKUP_BATCH = 24,
+	CMD_OBJ_PIN = 6, CMD_MAP_FREEZE = 22, CMD_TEST_RUN = 10, CMD_RAW_TP_OPEN = 17, CMD_BTF_LOAD = 18, CMD_MAP_LOOKUP_BATCH = 24,
 	CMD_LINK_CREATE = 28, CMD_ITER_CREATE = 33,
 };
 
@@ -126,6 +126,11 @@ int bpf_map_lookup(int fd, const void *key, void *value)
 int bpf_map_update(int fd, const void *key, const void *value, uint64_t flags)
 {
 	return map_command(CMD_MAP_UPDATE, fd, key, value, flags);
+}
+
+int bpf_map_freeze(int fd)
+{
+	return sys_bpf(CMD_MAP_FREEZE, &fd, sizeof(fd));
 }
 
 int bpf_map_delete(int fd, const void *key)

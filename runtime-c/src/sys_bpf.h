@@ -17,7 +17,7 @@ enum {
 	SYS_ATTACH_PERF_EVENT = 41, SYS_ATTACH_KPROBE_MULTI = 42, SYS_ATTACH_UPROBE_MULTI = 48, SYS_ATTACH_KPROBE_SESSION = 56,
 	SYS_ATTACH_UPROBE_SESSION = 57,
 	SYS_MAP_TYPE_RINGBUF = 27,
-	SYS_F_NO_PREALLOC = 1, SYS_F_MMAPABLE = 1 << 10, SYS_F_SLEEPABLE = 1 << 4,
+	SYS_F_NO_PREALLOC = 1, SYS_F_RDONLY_PROG = 1 << 7, SYS_F_MMAPABLE = 1 << 10, SYS_F_SLEEPABLE = 1 << 4,
 	SYS_PSEUDO_MAP_FD = 1, SYS_PSEUDO_MAP_VALUE = 2, SYS_PSEUDO_FUNC = 4, SYS_PSEUDO_KFUNC_CALL = 2,
 	SYS_F_KPROBE_MULTI_RETURN = 1, SYS_F_UPROBE_MULTI_RETURN = 1,
 };
@@ -65,6 +65,7 @@ struct link_spec {
 int bpf_map_new(const struct map_spec *spec);
 int bpf_map_lookup(int fd, const void *key, void *value);
 int bpf_map_update(int fd, const void *key, const void *value, uint64_t flags);
+int bpf_map_freeze(int fd);
 int bpf_map_delete(int fd, const void *key);
 int bpf_map_next(int fd, const void *key, void *next);  /* key NULL: the first; -ENOENT after the last */
 /* One step of BPF_MAP_LOOKUP_BATCH: *count is room on entry, entries on return; `in` NULL at the start.  -ENOENT with

@@ -63,6 +63,14 @@ def test_watchpoint(build: Builder, fire: tuple[Path, dict[str, str]]) -> None:
     assert trace(build, f"watchpoint:{fire[1]['WATCHED']}:4:w {SEEN}", fire[0]) == ["@seen: 5"]
 
 
+def test_unwatch(build: Builder, fire: tuple[Path, dict[str, str]]) -> None:
+    """The watchpoint is there when begin's event is read, and gone when the command runs."""
+    watched = int(fire[1]["WATCHED"], 0)
+    script = f"begin {{ unwatch({watched}); }} watchpoint:{watched:#x}:4:w {SEEN}"
+    assert trace(build, script, fire[0]) == []
+    assert trace(build, script.replace("unwatch(", "unwatch(1 + "), fire[0]) == ["@seen: 5"]
+
+
 def test_software(build: Builder, fire: tuple[Path, dict[str, str]]) -> None:
     [line] = trace(build, f'software:page-faults:1 / comm == "fire" / {SEEN}', fire[0])
     assert int(line.split()[1]) >= 5
