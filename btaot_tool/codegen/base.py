@@ -64,6 +64,8 @@ SCRATCH_SLOTS = 4
 ZERO = 32  # offset of a word of the globals map that is always 0
 STACK_BUDGET = 320  # bytes of temporaries; LLVM needs the rest of the 512 for spilled registers
 STACK_OBJECT = 64
+#: What a part of a block returns (``parts.py``): go on, no more rows, no more parts.
+GO_ON, STOP, LEFT = range(3)
 
 
 class FunctionBase:
@@ -87,6 +89,9 @@ class FunctionBase:
         if template.probe.returns:
             self.result = self._alloca(I64)
             self._entry.store(const(0), self.result)
+        if template.part:
+            self.result = self._alloca(I64)
+            self._entry.store(const(LEFT), self.result)
 
     def _open(self, name: str, params: list[Any]) -> None:
         """Begin a function: the template's own, or a callback of it."""

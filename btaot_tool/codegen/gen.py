@@ -29,6 +29,7 @@ from ..sema.types import (
 from ..symbols import Symbol
 from ..syntax import tree
 from . import native
+from .base import GO_ON
 from .llvm import I64, const
 from .loops import Loops
 from .parameters import parameter
@@ -43,14 +44,19 @@ class Gen(Loops):
     def generate(self) -> str:
         """Generate predicate and body; returns the section that holds the code."""
         probe = self.template.node
-        if probe.predicate is not None:
+        if probe.predicate is not None and self.template.part <= 1:
             self.at(probe.predicate.span)
             with self.lifetime():
                 truth = self.condition(probe.predicate)
             run = self.block("run")
             self.b.cbranch(truth, run, self.done)
             self.b.position_at_end(run)
-        self.expr(probe.body)
+        if self.template.part:
+            for stmt in self.template.statements:
+                self.statement(stmt)
+            self.b.store(const(GO_ON), self.result)
+        else:
+            self.expr(probe.body)
         return self.finish()
 
     # ---- statements ----------------------------------------------------------------------------

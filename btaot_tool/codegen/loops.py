@@ -20,9 +20,10 @@ from ..syntax import tree
 from ..syntax.walk import walk
 from .events import Events
 from .llvm import I64, PTR, const, ir
-from .values import Memory
+from .parts import emit_row, shared_cell
+from .values import Memory, Value
 
-CONTEXT, SCRATCH, LEFT, WORDS = 0, 1, 2, 3  # words of the bridge
+CONTEXT, SCRATCH, GONE, WORDS = 0, 1, 2, 3  # words of the bridge
 MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
@@ -59,7 +60,9 @@ class Loops(Events):
     def variable(self, variable: Variable) -> Any:
         """Return the cell of a scratch variable: a register, or memory that lives as long as the function."""
         key = id(variable.decl)
-        if key not in self._variables:
+        if key not in self._variables and self.template.part:
+            self._variables[key] = shared_cell(self, variable)
+        elif key not in self._variables:
             typ = self.checked.variable_type(self.template, variable)
             if typ.is_scalar or is_lazy(typ):
                 cell = self.cell()
@@ -73,7 +76,8 @@ class Loops(Events):
 
     # ---- jumps and plain loops -----------------------------------------------------------------
 
-    def _loop_body(self, body: tree.Block, following: Any, end: Any) -> None:
+    def loop_body(self, body: tree.Block, following: Any, end: Any) -> None:
+        """Generate the body of a loop, whose jumps go to these blocks."""
         self._loops.append((following, end))
         self.expr(body)
         self._loops.pop()
@@ -88,7 +92,7 @@ class Loops(Events):
         self.goto(head)
         self.b.cbranch(self.b.icmp_unsigned("<", self.b.load(counter, typ=I64), count), body, end)
         self.b.position_at_end(body)
-        self._loop_body(node.body, step, end)
+        self.loop_body(node.body, step, end)
         self.goto(step)
         self.b.store(self.b.add(self.b.load(counter, typ=I64), const(1)), counter)
         self.b.branch(head)
@@ -96,7 +100,7 @@ class Loops(Events):
 
     def _Jump(self, node: tree.Jump) -> None:
         if node.kind == "return":
-            if node.value is not None and self.result is not None:
+            if node.value is not None and self.result is not None and not self.template.part:
                 self.b.store(self.scalar(node.value), self.result)
             self.leave()
             return
@@ -117,7 +121,7 @@ class Loops(Events):
             self.goto(head)
             self.b.cbranch(self.condition(node.cond), body, end)
             self.b.position_at_end(body)
-            self._loop_body(node.body, head, end)
+            self.loop_body(node.body, head, end)
             self.goto(head)
             self.b.position_at_end(end)
 
@@ -146,7 +150,7 @@ class Loops(Events):
         self.b.cbranch(self.b.icmp_signed("<", i, limit), body, end)
         self.b.position_at_end(body)
         self.b.store(i, self.variable(self.template.variables[node]))
-        self._loop_body(node.body, step, end)
+        self.loop_body(node.body, step, end)
         self.goto(step)
         self.b.store(self.b.add(self.b.load(counter, typ=I64), const(1)), counter)
         self.b.branch(head)
@@ -202,20 +206,23 @@ class Loops(Events):
     # ---- loops over maps -----------------------------------------------------------------------
 
     def _ForMap(self, node: tree.ForMap) -> None:
+        if self.template.part:
+            emit_row(self, node)
+            return
         info = self.map_info(node.map)
         self.require(Feature.FOR_EACH_MAP_ELEM, f"for over {info.name}")
         bridge = self._bridge([node.body], [])
 
         def round_(args: list[Any], words: list[Any]) -> None:
-            self._set_pair(info, self.template.variables[node], args[1], args[2])
+            self.set_pair(info, self.template.variables[node], args[1], args[2])
             self.expr(node.body)
 
         callback = self._callback(bridge, [PTR, PTR, PTR, PTR], round_)
         self.helper("for_each_map_elem", self.map_ptr(info), callback, bridge.memory, 0)
         self._after(bridge)
 
-    def _set_pair(self, info: MapInfo, variable: Variable, key: Any, value: Any) -> None:
-        """Copy an element into the loop's variable, the tuple (key, value)."""
+    def set_pair(self, info: MapInfo, variable: Variable, key: Any, value: Any, total: Value | None = None) -> None:
+        """Copy an element into the loop's variable, the tuple (key, value); ``total`` is that of an aggregation."""
         typ = self.checked.variable_type(self.template, variable)
         assert isinstance(typ, Tuple)
         pair, at = self.variable(variable), typ.offsets[1]
@@ -224,7 +231,7 @@ class Loops(Events):
         place = Memory(typ.items[1], self.offset(pair, at), typ.items[1].align)
         if isinstance(info.value, Agg):
             with self.lifetime():
-                self.put(self.sum_cpus(info, pair), place)
+                self.put(total or self.sum_cpus(info, pair), place)
         else:
             self.copy(place.ptr, value, info.value.size, min(8, info.value.align), place.align)
 
@@ -346,7 +353,7 @@ class Loops(Events):
         self.b.position_at_end(stop)
         self.b.ret(const(1))
         self.b.position_at_end(self.done)
-        self.b.store(const(1), self.offset(memory, 8 * LEFT))
+        self.b.store(const(1), self.offset(memory, 8 * GONE))
         self.b.ret(const(1))
 
     @contextmanager
@@ -355,7 +362,7 @@ class Loops(Events):
         saved = {name: getattr(self, name) for name in _FRAME}
         scratch = {key: cell for key, cell in self._variables.items() if isinstance(cell, int)}
         self._callbacks += 1
-        self._open(f"callback_{self.template.index}_{self._callbacks}", params)
+        self._open(f"callback_{self.template.index}_{self.template.part}_{self._callbacks}", params)
         self.function.linkage = "internal"
         self.function.attributes.add("noinline")
         self._variables, self._loops, self._in_callback = scratch, [], True
@@ -371,7 +378,7 @@ class Loops(Events):
         self._free_bridges.setdefault(size, []).append(bridge.memory)
         if not bridge.left:
             return
-        left = self.b.load(self.offset(bridge.memory, 8 * LEFT), typ=I64)
+        left = self.b.load(self.offset(bridge.memory, 8 * GONE), typ=I64)
         self.when(self.truth(left), self.leave)
 
     def condition(self, node: tree.Expr) -> Any:

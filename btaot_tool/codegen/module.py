@@ -60,10 +60,11 @@ class Generated:
     object: bytes
     writer: PayloadWriter
     maps: list[MapPlan]
+    map_index: dict[str, int]
     symbols: SymbolTable
     actions: list[Action]
-    functions: dict[int, str]  # template -> section
-    scratch_templates: frozenset[int]
+    templates: list[Template]  # with the parts of blocks
+    scratch_sections: frozenset[str]
     scratch_slot: int
     globals_size: int
     params_slot: int
@@ -84,6 +85,7 @@ class ModuleGen:
     map_index: dict[str, int] = field(default_factory=dict)
     internal: dict[MapRole, int] = field(default_factory=dict)
     scratch_slot: int = 0
+    locals: dict[tuple[int, int], int] = field(default_factory=dict)  # offsets of variables (parts.py)
     writer: PayloadWriter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -160,6 +162,8 @@ _INTERNAL = {
     MapRole.STACKS: lambda: MapPlan(
         "stacks", MapRole.STACKS, BPF_MAP["lru_hash"], 16, 4, STACKS_KNOWN, MapFlag.INTERNAL
     ),
+    MapRole.ROW: lambda: MapPlan("row", MapRole.ROW, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL),
+    MapRole.LOCALS: lambda: MapPlan("locals", MapRole.LOCALS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL),
     MapRole.PERF: lambda: MapPlan("packets", MapRole.PERF, BPF_MAP["perf_event_array"], 4, 4, 0, MapFlag.INTERNAL),
 }
 
@@ -191,6 +195,7 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
     """Generate the code of all templates; raises CompileError for what cannot be expressed in BPF."""
     from .debug import DebugInfo
     from .gen import Gen
+    from .parts import with_parts
 
     module = ir.Module(name="btaot")
     module.triple = options.target.bpf_triple
@@ -201,18 +206,18 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
         gen.plan_map(info)
     gen.internal_map(MapRole.GLOBALS)
     gen.internal_map(MapRole.RINGBUF)
-    functions: dict[int, str] = {}
+    templates = with_parts(checked)
     scratch = set()
-    for template in checked.templates:
+    for template in templates:
         function = Gen(gen, template, debug)
-        functions[template.index] = function.generate()
+        section = function.generate()
         if function.uses_scratch:
-            scratch.add(template.index)
+            scratch.add(section)
     diags.check()
-    return _finish(gen, functions, frozenset(scratch))
+    return _finish(gen, templates, frozenset(scratch))
 
 
-def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) -> Generated:
+def _finish(gen: ModuleGen, templates: list[Template], scratch: frozenset[str]) -> Generated:
     text = str(gen.module)
     optimized: list[str] = []
     shown = optimized if "ir" in gen.options.dump else None
@@ -230,9 +235,10 @@ def _finish(gen: ModuleGen, functions: dict[int, str], scratch: frozenset[int]) 
         obj,
         gen.writer,
         gen.maps,
+        gen.map_index,
         gen.symbols,
         gen.actions,
-        functions,
+        templates,
         scratch,
         gen.scratch_slot,
         gen.globals_size,
@@ -255,7 +261,7 @@ def param_offset(checked: Checked, name: str) -> int:
 
 def template_section(template: Template) -> str:
     """Name of the ELF section of a template's code."""
-    return f"prog/{template.index}"
+    return f"prog/{template.index}" + (f"/{template.part}" if template.part else "")
 
 
 def program_name(template: Template) -> str:
@@ -265,6 +271,8 @@ def program_name(template: Template) -> str:
     """
     text = template.attaches[0].text
     name, number = re.sub(r"\W", "_", text, flags=re.ASCII), f"_{template.index + 1}"
+    if template.part:
+        number += f"_{template.part}"
     if len(name + number) > NAME_LIMIT:
         number = f"_{crc32(text.encode()):08x}{number}"
     return name[: NAME_LIMIT - len(number)] + number

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .. import __version__
 from ..bpf.object import CALL, CALLBACK, IMM32, IMM64, OFFSET, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
-from ..codegen.module import Generated, MapPlan, param_offset, program_name
+from ..codegen.module import Generated, MapPlan, param_offset, program_name, template_section
+from ..codegen.parts import driving_map
 from ..diagnostics import Span, quote
 from ..payload.layout import ActionKind, AttachFlag, ParamType, ProgramFlag, RelocForm, SymbolKind
 from ..probes import AttachSpec
@@ -33,8 +34,8 @@ def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str
     for symbol, (_, span) in generated.symbols.rows.items():
         _add_symbol(writer, symbol, span)
     text = bytearray()
-    for template in checked.templates:
-        _add_program(writer, checked, template, obj.program(generated.functions[template.index]), generated, text)
+    for template in generated.templates:
+        _add_program(writer, template, obj.program(template_section(template)), generated, text)
     for action in generated.actions:
         _add_action(writer, types, action)
     for param in checked.params.values():
@@ -95,7 +96,6 @@ def _add_symbol(writer: PayloadWriter, symbol: Symbol, span: Span | None) -> Non
 
 def _add_program(
     writer: PayloadWriter,
-    checked: Checked,
     template: Template,
     program: BpfProgram,
     generated: Generated,
@@ -105,7 +105,7 @@ def _add_program(
     rows = [_reloc(r, symbols) for r in program.relocs]
     identity = any(symbols[int(r["symbol"])].kind in _IDENTITY for r in rows if r["form"] == int(RelocForm.IMM64))
     flags = ProgramFlag(0)
-    if template.index in generated.scratch_templates:
+    if template_section(template) in generated.scratch_sections:
         flags |= ProgramFlag.USES_SCRATCH
     if identity:
         flags |= ProgramFlag.USES_PROBE_ID
@@ -136,7 +136,13 @@ def _add_program(
     for spec in template.attaches:
         more = AttachFlag.NEEDS_IDENTITY if identity else AttachFlag(0)
         line, column = _position(spec.point.span)
-        value = spec.value
+        value, length = spec.value, spec.length
+        if template.part:
+            more |= AttachFlag.PART
+            driving = driving_map(template)
+            value, length = 0 if driving is None else 1 + generated.map_index[driving.name], template.part
+        elif any(t.part and t.index == template.index for t in generated.templates):
+            more |= AttachFlag.WHOLE
         if spec.value_symbol is not None:
             value = generated.symbols.number(spec.value_symbol, None)
             more |= AttachFlag.VALUE_SYMBOL
@@ -154,7 +160,7 @@ def _add_program(
             column=column,
             build_id=_build_id(spec, template),
             value=value,
-            length=spec.length,
+            length=length,
         )
 
 

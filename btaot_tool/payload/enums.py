@@ -292,6 +292,8 @@ class MapRole(enum.IntEnum):
     EVENT_LOSS = 6
     PERF = 7  # perf event array for skboutput
     IMPORTED = 8  # of an imported C source or object: its maps, and its data sections
+    ROW = 9  # the row that runs a part of a block: key, then value, each 8-aligned
+    LOCALS = 10  # variables that the parts of a block share
 
 
 class ParamType(enum.IntEnum):
@@ -311,6 +313,8 @@ class AttachFlag(enum.IntFlag):
     NO_PREDICATE = 8
     VALUE_SYMBOL = 16  # ``value`` is the row of a load-time symbol that gives it
     PARAMS = 32  # its strings hold $1, $2, ..., which stand for positional parameters
+    WHOLE = 64  # only where the kernel has bpf_for_each_map_elem; its parts, which follow, only where it has not
+    PART = 128  # ``length`` counts from 1; ``value``: 1 + the map whose rows run it, 0: it is run once
 
 
 class ProgramFlag(enum.IntFlag):

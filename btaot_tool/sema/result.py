@@ -31,6 +31,8 @@ class Template:
     constants: dict[tree.Node, int | str] = field(default_factory=dict)  # names that stand for a value
     lowered: dict[tree.Node, tree.Expr] = field(default_factory=dict)  # nodes that stand for another expression
     table: UserKernel | None = None  # of a probe in a user program: knows its types
+    part: int = 0  # which part of its block, from 1 (``codegen/parts.py``), with its statements
+    statements: tuple[tree.Stmt, ...] = ()
     typed: bool = False  # a raw tracepoint that passes its pointers on as what they are
 
     @property

@@ -14,7 +14,9 @@
 #include <sys/resource.h>
 
 #include "arch.h"
+#include "feature.h"
 #include "host.h"
+#include "map_rows.h"
 #include "providers.h"
 #include "rights.h"
 #include "symbols.h"
@@ -226,6 +228,9 @@ static int expand_one(struct env *env, uint32_t attach)
 	uint32_t before = env->instance_count;
 	int ret;
 
+	if (at->flags & (BTAOT_ATTACH_FLAG_WHOLE | BTAOT_ATTACH_FLAG_PART) &&
+	    !!(at->flags & BTAOT_ATTACH_FLAG_PART) == feature_has(env, BTAOT_FEATURE_FOR_EACH_MAP_ELEM, 0, 0))
+		return 0;
 	if (!provider) {
 		err("%s: this runtime cannot attach probes of this type", attach_str(env, at->text));
 		return -ENOTSUP;
@@ -240,7 +245,10 @@ static int expand_one(struct env *env, uint32_t attach)
 			report(env, at, "%s: %s", attach_str(env, at->text), strerror(-ret));
 		return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
 	}
-	return env->instance_count == before ? report_no_match(env, attach) : 0;
+	if (env->instance_count == before)
+		return report_no_match(env, attach);
+	env->instances[before].uncounted |= at->flags & BTAOT_ATTACH_FLAG_PART && at->length > 1;
+	return 0;
 }
 
 /* Every block of the script needs an attach point; blocks are known by their line. */
@@ -468,8 +476,38 @@ uint32_t attach_count(const struct env *env)
 	return count;
 }
 
+enum { PART_GO_ON, PART_STOP, PART_LEFT };  /* what a part returns: codegen/base.py */
+
+/* Run a part of a block: once, or for each row of a map. */
+static int part_run(struct env *env, const struct instance *inst, const struct btaot_attach *at, uint32_t *result)
+{
+	uint32_t row = map_by_role(env, BTAOT_MAP_ROLE_ROW), map = (uint32_t)at->value - 1, zero = 0;
+	const struct btaot_map *m = &env->payload.maps[map];
+	struct row_set set;
+	uint8_t *copy;
+	int ret;
+
+	if (!at->value)
+		return bpf_prog_test_run(inst->prog_fd, NULL, 0, result);
+	ret = rows_collect(env->out, map, &set);
+	if (ret)
+		return ret;
+	copy = arena_alloc(env->payload.maps[row].value_size);
+	*result = 0;
+	for (uint32_t i = 0; i < set.count && !ret && !*result; i++) {
+		memcpy(copy, set.rows[i].key, m->key_size);
+		memcpy(copy + ((m->key_size + 7) & ~7u), set.rows[i].value, m->value_size);
+		ret = bpf_map_update(env->map_fds[row], &zero, copy, 0);
+		if (!ret)
+			ret = bpf_prog_test_run(inst->prog_fd, NULL, 0, result);
+	}
+	rows_free(&set);
+	return ret;
+}
+
 int attach_run(struct env *env, uint16_t kind, const char *name)
 {
+	uint32_t result = 0;
 	int ret = 0;
 
 	for (uint32_t i = 0; i < env->instance_count && !ret; i++) {
@@ -479,7 +517,8 @@ int attach_run(struct env *env, uint16_t kind, const char *name)
 			continue;
 		if (name && strcmp(inst->func, name) && strcmp(inst->target, name))
 			continue;
-		ret = bpf_prog_test_run(inst->prog_fd, NULL, 0, NULL);
+		if (attach_of(env, inst)->length <= 1 || result != PART_LEFT)
+			ret = part_run(env, inst, attach_of(env, inst), &result);
 		if (ret < 0)
 			err("%s: cannot run: %s", inst->name, strerror(-ret));
 	}
