@@ -46,7 +46,7 @@ def expand(source: Source, program: tree.Program, kernel: Kernel, options: Optio
     expanded = fold_literals(expanded, diags)
     warn_unreachable(expanded, diags)
     diags.check()
-    native = read_native(imports.bpf_sources, options)
+    native = read_native(imports.bpf_sources, options, kernel)
     files = dict.fromkeys(str(path) for path in (*imports.files, *c_side.files, *native.files))
     return Expanded(expanded, c_side.table, list(files), native)
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from ..bpf.link import Foreign
 from ..diagnostics import CompileError, Diagnostics, Source, Span
-from ..kernel.types import CFunc
+from ..kernel.types import CFunc, Kernel
 from ..options import Options
 
 _MESSAGE = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?:fatal )?error: (?P<text>.*)$", re.M)
+_BPF_HEADER = re.compile(r"#\s*include\s*[<\"](vmlinux\.h|bpf/)")
 _DEPENDENCY = re.compile(r"(?:[^\s\\]|\\ )+")
 
 
@@ -29,7 +30,7 @@ class NativeCode:
     files: tuple[Path, ...] = ()
 
 
-def read_native(sources: Sequence[Path], options: Options) -> NativeCode:
+def read_native(sources: Sequence[Path], options: Options, kernel: Kernel) -> NativeCode:
     """Compile C sources for the BPF machine and read objects; raises CompileError with what is wrong with them."""
     if not sources:
         return NativeCode()
@@ -41,7 +42,7 @@ def read_native(sources: Sequence[Path], options: Options) -> NativeCode:
     files: list[Path] = []
     try:
         with tempfile.TemporaryDirectory() as name:
-            compiler = _Compiler(Path(name), options)
+            compiler = _Compiler(Path(name), options, sources, kernel)
             objects = []
             for source in sources:
                 if source.suffix == ".o":
@@ -59,7 +60,8 @@ def read_native(sources: Sequence[Path], options: Options) -> NativeCode:
 
 
 class _Compiler:
-    def __init__(self, scratch: Path, options: Options) -> None:
+    def __init__(self, scratch: Path, options: Options, sources: Sequence[Path], kernel: Kernel) -> None:
+        from ..kernel.bpf_headers import write_headers
         from ..kernel.clang import kernel_headers, target_options
 
         self._scratch = scratch
@@ -69,6 +71,10 @@ class _Compiler:
         for directory in options.include_dirs:
             self._options += ["-I", str(Path(directory).absolute())]
         self._options += [f"-D{definition}" for definition in options.defines]
+        texts = [path.read_text(errors="replace") for path in sources if path.suffix != ".o"]
+        if any(_BPF_HEADER.search(text) for text in texts):
+            write_headers(scratch, kernel_headers(options.target)[-1], texts, kernel)
+            self._options += ["-idirafter", str(scratch)]
 
     def run(self, source: Path) -> bytes:
         """Compile a source and return the object."""
@@ -83,7 +89,8 @@ class _Compiler:
         # A run of its own: together with -c, zig leaves the object out.
         text = self._clang("-M", str(source.absolute())).partition(":")[2].replace("\\\n", " ")
         paths = [Path(word.replace("\\ ", " ")) for word in _DEPENDENCY.findall(text)]
-        return [p for p in paths if p != source.absolute() and not p.is_relative_to(zig_directory())]
+        foreign = (zig_directory(), self._scratch)
+        return [p for p in paths if p != source.absolute() and not any(map(p.is_relative_to, foreign))]
 
     def _clang(self, *arguments: str) -> str:
         from ..kernel.clang import run_clang
