@@ -98,7 +98,7 @@ int symbols_prepare(struct env *env)
 		if (families[s->kind] != symbol_btf && s->kind != BTAOT_SYMBOL_KIND_KFUNC_ALLOWED)
 			continue;
 		btf_want(env, payload_str(p, s->a));
-		if (s->kind == BTAOT_SYMBOL_KIND_ENUM_VALUE)
+		if (s->kind == BTAOT_SYMBOL_KIND_ENUM_VALUE || s->kind == BTAOT_SYMBOL_KIND_ENUM_EXISTS)
 			btf_want(env, payload_str(p, s->b));
 		else if (s->kind <= BTAOT_SYMBOL_KIND_FIELD_EXISTS)
 			btf_want_path(env, payload_str(p, s->b));
