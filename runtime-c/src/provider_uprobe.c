@@ -10,6 +10,7 @@
 #include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "binaries.h"
 #include "cxx_name.h"
@@ -209,7 +210,10 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 	int ret = binaries_find(target, host_target_pid(env), expand_file, &x);
 
 	free(x.matches);
-	if (!x.files && ret >= 0)
+	x.path = target;
+	if (!x.files && !*attach_str(env, at->name) && !access(target, R_OK))
+		add_instance(&x, "", at->value);  /* code without ELF around it */
+	else if (!x.files && ret >= 0)
 		attach_explain(env, -ENOENT, "%s target file '%s' does not exist or is not executable", kind_name(at), target);
 	return ret < 0 && ret != -ENOENT ? ret : 0;
 }

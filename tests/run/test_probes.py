@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import Builder, run
+from harness import Builder, Traced, run
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEN = "{ @seen = count(); }"
@@ -125,3 +125,25 @@ def test_trials(build: Builder) -> None:
 def test_names_of_trials_are_asked_for(build: Builder) -> None:
     outcome = run([build("begin { exit(); }"), "--bench"])
     assert outcome.status == 1 and "no bench probes" in outcome.stderr
+
+
+#: Maps a file executable and calls its first byte.
+CALL_FLAT = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+place = libc.mmap(None, 4096, 5, 2, os.open(sys.argv[1], os.O_RDONLY), 0)  # PROT_READ | PROT_EXEC, MAP_PRIVATE
+print(ctypes.CFUNCTYPE(ctypes.c_int)(place)())
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code")
+def test_uprobe_in_code_without_elf(build: Builder, tmp_path: Path) -> None:
+    """An address in any file counts from its start."""
+    code = tmp_path / "code"
+    code.write_bytes(b"\xb8\x07\0\0\0\xc3")  # mov eax, 7; ret
+    traced = Traced([build(f"uprobe:{code}:0x0 {{ @[probe, pid] = count(); }}")])
+    process = subprocess.Popen([sys.executable, "-c", CALL_FLAT, code], stdout=subprocess.PIPE, text=True)
+    assert process.communicate(timeout=10)[0] == "7\n"
+    assert traced.stop().stdout.strip() == f"@[uprobe:{code}:0, {process.pid}]: 1"
