@@ -97,8 +97,9 @@ static int explain_kprobe(struct env *env, const struct instance *inst, int ret)
 {
 	switch (ret) {
 	case -ENOENT:
-		note("%sWARNING: %s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching to it "
-		     "will likely fail", attach_place(env, attach_of(env, inst)), inst->func);
+		if (env->cfg.missing_probes != MISSING_IGNORE)
+			note("%sWARNING: %s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching "
+			     "to it will likely fail", attach_place(env, attach_of(env, inst)), inst->func);
 		return attach_no_match(env, inst->attach);
 	case -EILSEQ:
 		return attach_explain(env, ret, "Possible attachment attempt in the middle of an instruction, try a different "
