@@ -78,7 +78,12 @@ class ExpressionChecker(CheckerService):
         if entry is None and (function := native.find_function(self.functions, self.kernel, node.name)):
             return native.check_call(self, node, function)
         if entry is None:
-            return self.error(node, f"Unknown function: '{node.name}'")
+            hint = (
+                "functions (fn) cannot be called, as in bpftrace: write a macro"
+                if node.name in self.subprograms
+                else ""
+            )
+            return self.error(node, f"Unknown function: '{node.name}'", hint)
         if entry.aggregate:
             return self.error(node, f"{node.name}() must be assigned directly to a map")
         return self._apply(entry, node, list(node.args))

@@ -43,7 +43,6 @@ def check_program(
     ``table`` holds the types of the script's C definitions over those of ``kernel``; ``native`` the functions of
     imported C sources.
     """
-    _refuse_unsupported(program, diags)
     code = native or NativeCode()
     config = read_config(program.config, diags, options.config)
     programs = Programs(options)
@@ -65,6 +64,7 @@ def check_program(
         for template in templates:
             checker = Checker(template, shared, kernel, template.table or table, options, quiet, config, params)
             checker.functions = code.functions
+            checker.subprograms = frozenset(subprog.name for subprog in program.subprogs)
             checker.final = final
             checker.check()
             positional = max(positional, checker.positional)
@@ -78,12 +78,6 @@ def check_program(
     maps, variables = shared.maps, shared.variables
     files = [str(file) for file in programs.files]
     return Checked(program, kernel, table, config, templates, maps, variables, params, positional, code, files)
-
-
-def _refuse_unsupported(program: tree.Program, diags: Diagnostics) -> None:
-    """Name what the language has and this compiler does not, yet."""
-    for subprog in program.subprogs:
-        diags.error(subprog.span, "subprograms (fn) are not supported yet")
 
 
 def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:

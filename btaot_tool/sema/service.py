@@ -58,6 +58,7 @@ class CheckerService:
         self.diags = diags
         self.config = config
         self.functions: Mapping[str, CFunc] = {}  # of imported C sources
+        self.subprograms: frozenset[str] = frozenset()  # names of functions of the script (fn)
         self.max_strlen: int = config.max_strlen
         self.stack_mode: str = config.stack_mode
         self.dummy_ts_map: str = config.dummy_ts_map

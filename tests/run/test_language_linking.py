@@ -72,6 +72,31 @@ def test_object(build: Builder, tmp_path: Path, cpu: str) -> None:
     assert run([binary]).stdout.strip() == PRINTED.strip()
 
 
+HEADERS = """
+  let $name : string[16] = "";
+  let $comm : string[16] = "";
+  print((times(1), times(1), times(2), parent() == ppid, user() == uid, kernel_thread()));
+  print((program(&$name) > 0, copy_comm(&$comm) == strlen(comm) + 1, $comm == comm, $name));
+  print((exist(), process_group(), bits()));
+"""
+
+
+def test_headers_of_bpf(build: Builder, tmp_path: Path) -> None:
+    shutil.copy(EVERYTHING.parent / "headers.bpf.c", tmp_path / "lib.bpf.c")
+    binary = build(script("lib.bpf.c", HEADERS), name=str(tmp_path / "main.bt"))
+    lines = run([binary]).stdout.split("\n")
+    assert lines[0] == "(1, 2, 1, true, true, false)"
+    assert lines[1] == f"(true, true, true, {binary.name[:15]})"
+    assert lines[2] == "(1110, 2, 32)"
+
+
+def test_headers_for_another_target(tmp_path: Path) -> None:
+    shutil.copy(EVERYTHING.parent / "headers.bpf.c", tmp_path / "lib.bpf.c")
+    source = Source(str(tmp_path / "main.bt"), script("lib.bpf.c", HEADERS))
+    result = compile_script(source, Options(target=find_target("aarch64")))
+    assert [Path(path).name for path in result.dependencies] == ["lib.bpf.c"]
+
+
 def test_each_object_has_its_own_data(build: Builder, tmp_path: Path) -> None:
     (tmp_path / "one.bpf.c").write_text("static int n = 1; int both(void); int one(void) { return both() + n++; }\n")
     (tmp_path / "two.bpf.c").write_text("static int n = 10; int both(void) { return n++; }\n")

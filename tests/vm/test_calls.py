@@ -41,6 +41,22 @@ begin {
   exit();
 }
 """
+HEADERS = """
+import "headers.bpf.c";
+begin {
+  let $name : string[16] = "";
+  let $comm : string[16] = "";
+  print((times(1), times(1), times(2), parent() == ppid, user() == uid, kernel_thread()));
+  print((program(&$name) > 0, copy_comm(&$comm) == strlen(comm) + 1, $comm == comm));
+  print((exist(), process_group(), bits()));
+  exit();
+}
+"""
+HEADERS_PRINTED = """
+(1, 2, 1, true, true, false)
+(true, true, true)
+(1110, 2, 32)
+"""
 PRINTED = """
 (5, 6, 5, 11, 1, 2, 7, 104, -1)
 (1, 2, 1, 10, 15, 0)
@@ -66,7 +82,8 @@ def guest(
 ) -> tuple[str, dict[str, Result]]:
     binaries = binaries_of("x86_64")
     folder = tmp_path_factory.mktemp("imported")
-    shutil.copy(EVERYTHING, folder)
+    for name in ("everything.bpf.c", "headers.bpf.c"):
+        shutil.copy(EVERYTHING.parent / name, folder)
     script = IMPORTED.replace("everything.bpf.c", str(folder / EVERYTHING.name))
     commands = {
         "packets": PING.format(binary=binaries.add(PACKETS)),
@@ -74,6 +91,7 @@ def guest(
         "override": binaries.add("kprobe:do_nanosleep { override(-4); }", unsafe=True),
         "path": OPEN.format(binary=binaries.add(PATH)),
         "imported": binaries.add(script),
+        "headers": binaries.add(HEADERS.replace("headers.bpf.c", str(folder / "headers.bpf.c"))),
         "kfunc": binaries.add("begin { bpf_rcu_read_lock(); bpf_rcu_read_unlock(); print(1); exit(); }"),
     }
     return request.param, run_guest("x86_64", request.param, binaries.files, commands)
@@ -118,6 +136,10 @@ def test_path(guest: Guest) -> None:
 
 def test_imported(guest: Guest) -> None:
     assert guest[1]["imported"].stdout.strip() == PRINTED.strip(), guest[1]["imported"]
+
+
+def test_headers(guest: Guest) -> None:
+    assert guest[1]["headers"].stdout.strip() == HEADERS_PRINTED.strip(), guest[1]["headers"]
 
 
 def test_kfunc(guest: Guest) -> None:

@@ -43,7 +43,11 @@
 #define BPF_CORE_READ(pointer, ...) BTAOT_CAT(BTAOT_PATH, BTAOT_COUNT(__VA_ARGS__))(pointer, __VA_ARGS__)
 
 /* The same into memory, for arrays and strings: the last member is not read through. */
-#define BTAOT_TO1(read, to, p, a) read(to, sizeof(*(to)), &(p)->a)
+#define BTAOT_TO1(read, to, p, a) \
+	({ \
+		__auto_type btaot_base = (p); \
+		read(to, sizeof(*(to)), &btaot_base->a); \
+	})
 #define BTAOT_TO2(read, to, p, a, b) BTAOT_TO1(read, to, BTAOT_PATH1(p, a), b)
 #define BTAOT_TO3(read, to, p, a, b, c) BTAOT_TO1(read, to, BTAOT_PATH2(p, a, b), c)
 #define BTAOT_TO4(read, to, p, a, b, c, d) BTAOT_TO1(read, to, BTAOT_PATH3(p, a, b, c), d)
