@@ -83,8 +83,9 @@ static int positional_number(struct env *env, const struct btaot_symbol *s, uint
 	return ret;
 }
 
-/* Append the string at `ref` to the pool that it is in, $N replaced; returns where the new one begins. */
-static uint32_t text_expand(const struct env *env, struct textbuf *pool, uint32_t ref)
+/* Append the string at `ref` to the pool that it is in, $N replaced, up to $`given` only; returns where the new one
+ * begins. */
+static uint32_t text_expand(const struct env *env, struct textbuf *pool, uint32_t ref, uint32_t given)
 {
 	uint32_t start = (uint32_t)pool->len;
 	char c;
@@ -94,7 +95,7 @@ static uint32_t text_expand(const struct env *env, struct textbuf *pool, uint32_
 		unsigned long n = pool->data[ref] == '$' ? strtoul(pool->data + ref + 1, &end, 10) : 0;
 
 		c = pool->data[ref++];
-		if (n) {
+		if (n && n <= given) {
 			ref = (uint32_t)(end - pool->data);
 			text_str(pool, positional(env, (int64_t)n));
 		} else {
@@ -115,10 +116,10 @@ void params_into_attach_points(struct env *env)
 	for (struct btaot_attach *row = rows; row < rows + p->attach_count; row++) {
 		if (!(row->flags & BTAOT_ATTACH_FLAG_PARAMS))
 			continue;
-		row->text = text_expand(env, &pool, row->text);
-		row->target = text_expand(env, &pool, row->target);
-		row->name = text_expand(env, &pool, row->name);
-		row->ns = text_expand(env, &pool, row->ns);
+		row->text = text_expand(env, &pool, row->text, env->opt.positional_count);  /* messages name what is missing */
+		row->target = text_expand(env, &pool, row->target, UINT32_MAX);
+		row->name = text_expand(env, &pool, row->name, UINT32_MAX);
+		row->ns = text_expand(env, &pool, row->ns, UINT32_MAX);
 		if (strpbrk(pool.data + row->target, "*?[{") || strpbrk(pool.data + row->name, "*?[{"))
 			row->flags |= BTAOT_ATTACH_FLAG_WILDCARD;
 	}
