@@ -65,8 +65,6 @@ def _process(name: str, shift: int) -> Entry:
 
 
 def _check_comm(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    if args:
-        return c.error(node, "comm(pid) is not supported yet", "comm is that of the current thread")
     return COMM
 
 
@@ -105,6 +103,6 @@ ENTRIES = (
     helper_entry("cpu", UINT32, "get_smp_processor_id"),
     helper_entry("numaid", UINT32, "get_numa_node_id"),
     value_entry("rand", UINT32, _rand),
-    Entry("comm", (0, 1), _check_comm, _emit_comm),
+    Entry("comm", (0, 0), _check_comm, _emit_comm),
     Entry("curtask", (0, 0), _check_curtask, _emit_curtask),
 )
