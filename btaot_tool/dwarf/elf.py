@@ -6,24 +6,16 @@ import hashlib
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .names import name_offsets
 from .reader import DwarfError, Info
 
 MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
 _FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _TABLES = ("SHT_SYMTAB", "SHT_DYNSYM")
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function symbol."""
-
-    name: str
-    address: int
 
 
 class ElfProgram:
@@ -71,16 +63,30 @@ class ElfProgram:
         return bool(self._section(".debug_info") or self._section(".zdebug_info"))
 
     @cached_property
-    def functions(self) -> dict[str, Function]:
-        """The functions of its symbol tables by name, without versions."""
-        found: dict[str, Function] = {}
+    def functions(self) -> dict[str, int]:
+        """The addresses of its functions by the names in its symbol tables, without versions."""
+        found: dict[str, int] = {}
+        for strings, symbols in self._tables():
+            for name, address in symbols:
+                text = strings[name : strings.find(b"\0", name)].decode("utf-8", "replace").partition("@")[0]
+                found.setdefault(text, address)
+        return found
+
+    def function(self, name: str) -> int | None:
+        """Return the address of one function; None if no symbol has this name."""
+        for strings, symbols in self._tables():
+            places = {n for end in (b"\0", b"@") for n in name_offsets(strings, name.encode(), end)}
+            for offset, address in symbols if places else ():
+                if offset in places:
+                    return address
+        return None
+
+    def _tables(self) -> Iterator[tuple[bytes, Iterator[tuple[int, int]]]]:
+        """Yield the strings and the functions of each symbol table."""
         for table in self.elf.iter_sections():
             if table["sh_type"] in _TABLES:
                 strings = bytes(self.elf.get_section(table["sh_link"]).data())
-                for name, address in self._symbols(bytes(table.data())):
-                    text = strings[name : strings.find(b"\0", name)].decode("utf-8", "replace").partition("@")[0]
-                    found.setdefault(text, Function(text, address))
-        return found
+                yield strings, self._symbols(bytes(table.data()))
 
     def _symbols(self, table: bytes) -> Iterator[tuple[int, int]]:
         """Yield the offset of the name and the address of each function that is defined."""

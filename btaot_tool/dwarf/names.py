@@ -45,13 +45,14 @@ def find_function(info: Info, address: int) -> Die | None:
     return None
 
 
-def name_offsets(strings: bytes, name: bytes) -> list[int]:
+def name_offsets(strings: bytes, name: bytes, end: bytes = b"\0") -> list[int]:
     """Return where a string of this text begins: linkers let it be the end of a longer one."""
+    name += end
     found: list[int] = []
-    pos = strings.find(name + b"\0")
+    pos = strings.find(name)
     while pos >= 0 and len(found) < _MOST_PLACES:
         found.append(pos)
-        pos = strings.find(name + b"\0", pos + 1)
+        pos = strings.find(name, pos + 1)
     return found
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .cpp import symbols_of
-from .elf import ElfProgram, Function, read_info
+from .elf import ElfProgram, read_info
 from .files import find_debug_files
 from .functions import Signature, find_die, signature
 from .lines import NoSuchLine, line_address
@@ -87,19 +87,25 @@ class Program:
         return ProgramTypes([*self.infos, *(info.types for info in self.infos if info.types)], self.name)
 
     @cached_property
-    def functions(self) -> dict[str, Function]:
-        """Its functions by symbol; those that only the debug file names are among them."""
+    def functions(self) -> dict[str, int]:
+        """The addresses of its functions by symbol; those that only the debug file names are among them."""
         found = dict(self.elf.functions)
         if self.debug is not None and self.debug is not self.elf:
             found = self.debug.functions | found
         return found
 
+    def hidden(self, symbol: str) -> int | None:
+        """Return the address of a function that only the debug file has a symbol of; None for others."""
+        if self.debug is None or self.debug is self.elf or self.elf.function(symbol) is not None:
+            return None
+        return self.debug.function(symbol)
+
     def signature(self, symbol: str, target: str) -> Signature | None:
         """Return the parameters of a function; None if there is no debug information on it."""
         key = (symbol, target)
         if key not in self._signatures:
-            function = self.functions.get(symbol)
-            die = find_die(self.infos, symbol, function.address if function else None)
+            address = self.hidden(symbol) or self.elf.function(symbol)
+            die = find_die(self.infos, symbol, address)
             self._signatures[key] = signature(die, symbol, self.types, target) if die else None
         return self._signatures[key]
 

@@ -41,6 +41,9 @@ class UserFunctionProbe(FunctionProbe):
         if not binary:
             what = f"{self.name} should have a target"
             raise self._bad(point, ctx, what, f"write {self.name}:/path/to/binary:function")
+        if not point.parts[-1] and self._has_debug_info(binary, ctx):
+            what = "function, address, or source file and line (using DWARF)"
+            raise self._bad(point, ctx, f"{self.name} should be attached to a {what}")
         name, value = (point.parts[-1], 0) if lang else self._function(point, point.parts[-1], ctx)
         if not name and has_wildcard(binary):
             raise self._bad(point, ctx, "Cannot use wildcards with absolute address")
@@ -90,6 +93,14 @@ class UserFunctionProbe(FunctionProbe):
             raise self._bad(point, ctx, f"DWARF error: {error}") from None
         return replace(spec, value=address, program=program)
 
+    @staticmethod
+    def _has_debug_info(binary: str, ctx: ParseContext) -> bool:
+        try:
+            program = ctx.programs.find(binary)
+            return program is not None and bool(guarded(lambda: program.infos, program))
+        except DwarfError:
+            return False
+
     # ---- parameters
 
     def _program(self, spec: AttachSpec, ctx: ParseContext) -> tuple[Program | None, tuple[str, str]]:
@@ -134,7 +145,11 @@ class UserFunctionProbe(FunctionProbe):
                 return replace(spec, no_args=(message, hint))
             if signature.problem:
                 return replace(spec, no_args=(message, signature.problem))
-            return replace(spec, args=guarded(lambda: _fields(signature, program), program), program=program)
+            spec = replace(spec, args=guarded(lambda: _fields(signature, program), program), program=program)
+            address = guarded(lambda: program.hidden(symbol), program)
+            if address is not None:
+                spec = replace(spec, value=address + spec.value, flags=spec.flags | AttachFlag.ADDRESS)
+            return spec
         except DwarfError as error:
             return replace(spec, no_args=(message, str(error)))
 

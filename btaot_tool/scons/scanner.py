@@ -1,4 +1,7 @@
-"""The scanner: imports and includes of a script are dependencies, also those of imported files and directories."""
+"""The scanner: what a script imports and includes is a dependency, also of imported files and directories.
+
+So are the programs whose debug information a script uses: they may be built by the same project.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ _REFERENCE = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_PROGRAM = re.compile(r'\b(?:uprobe|uretprobe|usdt|ur?|U):(?:"([^"\n]+)"|([^\s:@",{}]+))')
+#: What is read of the debug information of a program.
+_FACTS = re.compile(r"\bargs\b|\b(?:struct|union|enum)\b|@[^\s:{}]+:\d")
 _IMPORTABLE = (".bt", ".h", ".bpf.c", ".bpf.o")
 
 
@@ -19,6 +25,15 @@ def references(text: str) -> list[str]:
     """Return the paths that a script or header names, in order and once."""
     found = [m["quoted"] or m["angle"] or m["imported"] for m in _REFERENCE.finditer(_COMMENT.sub(" ", text))]
     return list(dict.fromkeys(found))
+
+
+def programs(text: str) -> list[str]:
+    """Return the paths of programs that a script probes, if it seems to use their debug information."""
+    text = _COMMENT.sub(" ", text)
+    if not _FACTS.search(text):
+        return []
+    found = [quoted or plain for quoted, plain in _PROGRAM.findall(text)]
+    return list(dict.fromkeys(name for name in found if "/" in name and not re.search(r"[*?$\[]|!/", name)))
 
 
 def script_scanner() -> Any:
@@ -41,11 +56,19 @@ def _scan(script: Any, env: Any, path: tuple[Any, ...] = ()) -> list[Any]:
         if not file.exists():
             continue
         places = (node.dir, file.dir, script.dir, script.rfile().dir, *path)
-        for name in references(file.get_text_contents()):
+        text = file.get_text_contents()
+        found.update(dict.fromkeys(_programs(programs(text), env)))
+        for name in references(text):
             fresh = [entry for entry in _find(name, places) if entry not in found]
             found.update(dict.fromkeys(fresh))
             waiting += fresh
     return list(found)
+
+
+def _programs(names: list[str], env: Any) -> list[Any]:
+    """Return the nodes of programs that exist or are built; relative paths are those of the top directory."""
+    nodes = [env.fs.Top.File(name) for name in names]
+    return [node for node in nodes if node.has_builder() or node.exists()]
 
 
 def _find(name: str, places: tuple[Any, ...]) -> list[Any]:

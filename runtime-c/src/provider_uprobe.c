@@ -97,7 +97,7 @@ static const char *kind_name(const struct btaot_attach *at)
 	return at->kind == BTAOT_PROBE_KIND_URETPROBE ? "uretprobe" : "uprobe";
 }
 
-static void add_instance(struct expansion *x, const char *func, uint64_t offset)
+static void add_instance(struct expansion *x, const char *func, uint64_t offset, uint64_t value)
 {
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
 	const char *ns = attach_str(x->env, at->ns), *colon = *ns ? ":" : "";
@@ -108,10 +108,10 @@ static void add_instance(struct expansion *x, const char *func, uint64_t offset)
 	inst->address = offset;
 	inst->multi = host_has_multi(x->env, true);
 	if (!*func)
-		inst->name = arena_printf("%s:%s%s%s:%llu", kind_name(at), x->path, colon, ns, (unsigned long long)at->value);
-	else if (at->value)
+		inst->name = arena_printf("%s:%s%s%s:%llu", kind_name(at), x->path, colon, ns, (unsigned long long)value);
+	else if (value)
 		inst->name = arena_printf("%s:%s%s%s:%s+%llu", kind_name(at), x->path, colon, ns, func,
-					  (unsigned long long)at->value);
+					  (unsigned long long)value);
 	else
 		inst->name = arena_printf("%s:%s%s%s:%s", kind_name(at), x->path, colon, ns, func);
 }
@@ -119,12 +119,13 @@ static void add_instance(struct expansion *x, const char *func, uint64_t offset)
 static int add_by_address(struct expansion *x)
 {
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
+	const char *name = attach_str(x->env, at->name);
 	uint64_t offset;
 
 	if (!elf_address_to_offset(&x->elf, at->value, true, &offset))
 		return attach_explain(x->env, -ENOENT, "Could not resolve address: %s:0x%llx", x->path,
 				      (unsigned long long)at->value);
-	add_instance(x, "", offset);
+	add_instance(x, name, offset, *name ? 0 : at->value);
 	return 0;
 }
 
@@ -148,7 +149,7 @@ static int add_by_name(struct expansion *x)
 				       (unsigned long long)m->size);
 			continue;
 		}
-		add_instance(x, m->name, offset + at->value);
+		add_instance(x, m->name, offset + at->value, at->value);
 	}
 	return 0;
 }
@@ -192,7 +193,7 @@ static int expand_file(void *arg, const char *path)
 	x->count = 0;
 	ret = program_check(x->env, x->attach, &x->elf, path);
 	if (!ret)
-		ret = *attach_str(x->env, at->name) ? add_by_name(x) : add_by_address(x);
+		ret = !*attach_str(x->env, at->name) || (at->flags & BTAOT_ATTACH_FLAG_ADDRESS) ? add_by_address(x) : add_by_name(x);
 	elf_unmap(&x->elf);
 	return ret < 0 ? ret : !x->all_files;
 }

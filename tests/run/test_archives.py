@@ -40,7 +40,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def offset_of(library: Path, function: str) -> int:
     """Return where a function is in its file."""
     elf = ElfProgram(library)
-    address = elf.functions[function].address
+    address = elf.functions[function]
     return next(
         address - s["p_vaddr"] + s["p_offset"]
         for s in elf.elf.iter_segments("PT_LOAD")

@@ -43,6 +43,7 @@ REFUSED = [
     ("uretprobe:{c}:widths { print(args.b); }", "The args builtin can only be used with", "uretprobe used here"),
     ("kprobe:f { print(args.b); }", "The args builtin can only be used with", "kprobe used here"),
     ("uprobe:{c}:strings { print(args.h->x); }", "struct hidden", ""),
+    ("uprobe:{c}: { }", "uprobe should be attached to a function, address, or source file and line (using DWARF)", ""),
     ("uprobe:{c}@params.c { }", "expected format: uprobe:TARGET@FILE:LINE[:COL]", ""),
     ("uprobe:{c}@params.c:x { }", "Invalid line number: invalid integer: x", ""),
     ("uprobe:{c}@params.c:2 { }", "Unable to map 'params.c:2' to address", ""),
@@ -138,11 +139,17 @@ def test_without_facts_any_build_will_do(build: Builder, other: Path, tmp_path: 
 
 
 @pytest.mark.skipif(shutil.which("objcopy") is None, reason="needs objcopy")
-def test_stripped_program_with_a_debug_file(build: Builder, other: Path) -> None:
-    """As distributions have it: ``.debug`` beside the program, or its build-id below a directory."""
+@pytest.mark.parametrize("strip", ["--strip-debug", "--strip-all"])
+def test_stripped_program_with_a_debug_file(build: Builder, other: Path, strip: str) -> None:
+    """As distributions have it; without a symbol in the program the address is that of the debug file."""
     script = SCRIPTS["args"].replace("{c}", str(other))
     folder = other.parent / ".debug"
     folder.mkdir()
     subprocess.run(["objcopy", "--only-keep-debug", str(other), str(folder / f"{other.name}.debug")], check=True)
-    subprocess.run(["objcopy", "--strip-debug", str(other)], check=True)
-    assert run([build(script), "-c", str(other)]).stdout == "1\n\n\n"
+    subprocess.run(["objcopy", strip, str(other)], check=True)
+    assert run([build(script), "-q", "-c", str(other)]).stdout.strip() == "1"
+    lines = SCRIPTS["line"].replace("LINE", str(line_of("// after the loop"))).replace("{c}", str(other))
+    assert run([build(lines), "-q", "-c", str(other)]).stdout.strip() == "1"
+    names = f"uprobe:{other}:wi* {{ print((func, probe, args.c)); }}"
+    shown = run([build(names), "-q", "-c", str(other)]).stdout.split("\n")
+    assert shown[:2] == [f"(widths, uprobe:{other}:widths, -1)", f"(wide, uprobe:{other}:wide, BLUE)"]

@@ -100,3 +100,23 @@ def test_commented_out_import_is_no_dependency(project: Project) -> None:
     project.scons()
     project.write(lib_bt="// changed\n")
     assert project.built() == set()
+
+
+def test_a_program_whose_debug_information_is_used(project: Project, stand_in_compiler: Path) -> None:
+    """It is built before the script; a script that uses nothing of it does not depend on it."""
+    project.env.update(PYTHONPATH=str(stand_in_compiler), PAYLOAD="1")
+    project.put("prog.txt", "1")
+    project.write(
+        a_bt="uprobe:./out/prog:f { print(args.n); }\n",
+        b_bt="uprobe:./out/prog:f { @ = count(); }\n",
+        c_bt="uprobe:out/prog@prog.c:3 { @ = count(); }\n",
+    )
+    project.sconstruct(
+        "env.BtAot('a.bt')\nenv.BtAot('b.bt')\nenv.BtAot('c.bt')\n"
+        "env.Command('out/prog', 'prog.txt', Action('cp $SOURCE $TARGET', 'BUILD $TARGET'))\n"
+    )
+    text = project.scons()
+    assert text.index("BUILD out/prog") < min(text.index("BUILD a"), text.index("BUILD c"))
+    assert project.built() == set()
+    project.put("prog.txt", "2")
+    assert project.built() == {"out/prog", "a", "c"}

@@ -155,7 +155,7 @@ def test_split_debug_information(compiled: Callable[..., Program], version: int)
 
 def test_lines(compiled: Callable[..., Program]) -> None:
     program = compiled("params.c")
-    start = program.functions["widths"].address
+    start = program.functions["widths"]
     lines = {number: program.line("params.c", number) for number in (50, 92)}
     assert lines[50] == start  # "{" of the function
     for file, line, message in [
