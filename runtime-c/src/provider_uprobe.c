@@ -212,7 +212,7 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 
 	free(x.matches);
 	x.path = target;
-	if (!x.files && !*attach_str(env, at->name) && !access(target, R_OK))
+	if (!x.files && !*attach_str(env, at->name) && !*attach_str(env, at->build_id) && !access(target, R_OK))
 		add_instance(&x, "", at->value, at->value);  /* code without ELF around it */
 	else if (!x.files && ret >= 0)
 		attach_explain(env, -ENOENT, "%s target file '%s' does not exist or is not executable", kind_name(at), target);

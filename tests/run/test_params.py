@@ -153,3 +153,12 @@ def test_stripped_program_with_a_debug_file(build: Builder, other: Path, strip: 
     names = f"uprobe:{other}:wi* {{ print((func, probe, args.c)); }}"
     shown = run([build(names), "-q", "-c", str(other)]).stdout.split("\n")
     assert shown[:2] == [f"(widths, uprobe:{other}:widths, -1)", f"(wide, uprobe:{other}:wide, BLUE)"]
+
+
+def test_a_file_that_is_no_program_is_another_build(build: Builder, other: Path) -> None:
+    binary = build(SCRIPTS["line"].replace("LINE", str(line_of("// after the loop"))).replace("{c}", str(other)))
+    other.unlink()
+    other.write_text("#!/bin/sh\n" + "#" * 100000)
+    outcome = run([binary])
+    assert f"uprobe target file '{other}' does not exist or is not executable" in outcome.stderr
+    assert outcome.status == 1
