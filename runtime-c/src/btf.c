@@ -435,6 +435,11 @@ int btf_func_id(struct env *env, const char *name)
 	return btf_func_source(env, "vmlinux", name, &b);
 }
 
+const char *btf_strerror(int ret)
+{
+	return ret == -ENODATA ? "it has none (CONFIG_DEBUG_INFO_BTF)" : strerror(-ret);
+}
+
 void btf_close(struct env *env)
 {
 	if (env->btf && !env->btf->error)

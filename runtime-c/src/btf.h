@@ -27,6 +27,8 @@ int btf_enum_value(struct env *env, const char *enumerator, int64_t *value);
 int btf_func_id(struct env *env, const char *name);
 /* The same of a module, or of "vmlinux"; *where has its types then. */
 int btf_func_source(struct env *env, const char *module, const char *name, struct btf **where);
+/* What went wrong, in words. */
+const char *btf_strerror(int ret);
 void btf_close(struct env *env);
 
 #endif

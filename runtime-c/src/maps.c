@@ -161,6 +161,7 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 	const struct btaot_map *m = &env->payload.maps[index];
 	const char *name = payload_str(&env->payload, m->name);
 	struct map_spec spec = { m->bpf_type, m->key_size, m->value_size, map_entries(env, m), m->map_flags, name };
+	static const struct map_spec small = { BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, "" };
 	int fd;
 
 	if (m->role == BTAOT_MAP_ROLE_RINGBUF) {
@@ -182,8 +183,8 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 		err("The keys of %s have %u bytes, those of this kernel's maps at most %u; set max_strlen in the script to "
 		    "less, or give str() a length", name, spec.key_size, OLD_KEY_MAX);
 	else if (fd == -EPERM)
-		err("Cannot create the map %s: %s%s; on kernels before 5.11 it may need a higher "
-		    "`ulimit -l`, too", name, strerror(-fd), rights_explain(RIGHTS_MAPS));
+		err("Cannot create the map %s: %s%s", name, strerror(-fd), bpf_map_new(&small) < 0 ? rights_explain(RIGHTS_MAPS) :
+		    " (`ulimit -l` is too low for it: raise the limit, or give CAP_SYS_RESOURCE)");
 	else if (fd < 0)
 		err("Cannot create the map %s (type %u, key %u, value %u bytes, %u entries): %s", name, spec.type,
 		    spec.key_size, spec.value_size, spec.max_entries, strerror(-fd));

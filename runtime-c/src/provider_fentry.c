@@ -55,7 +55,7 @@ static int expand_pattern(struct env *env, uint32_t attach, const char *module, 
 			add(env, attach, *list[i].module ? list[i].module : "vmlinux", list[i].name, &func);
 	}
 	free(list);
-	return ret == -ENODATA ? attach_explain(env, ret, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)") : 0;
+	return ret == -ENODATA ? attach_explain(env, ret, "this kernel has no BTF") : 0;
 }
 
 static int expand_programs(struct env *env, uint32_t attach)
@@ -94,7 +94,7 @@ static int expand_fentry(struct env *env, uint32_t attach)
 	if (ret == -ESRCH)
 		return 0;
 	if (ret)
-		return attach_explain(env, ret, "%s needs the kernel's BTF: %s", kind_name(at), strerror(-ret));
+		return attach_explain(env, ret, "%s needs the kernel's BTF: %s", kind_name(at), btf_strerror(ret));
 	add(env, attach, *module ? module : "vmlinux", name, &func);
 	return 0;
 }

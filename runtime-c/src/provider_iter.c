@@ -26,7 +26,7 @@ static int expand_iter(struct env *env, uint32_t attach)
 	if (id == -ESRCH)
 		return attach_explain(env, -ENOENT, "iter %s not available for your kernel version.", name);
 	if (id < 0)
-		return attach_explain(env, id, "iter needs the kernel's BTF: %s", strerror(-id));
+		return attach_explain(env, id, "iter needs the kernel's BTF: %s", btf_strerror(id));
 	layout = arena_alloc(sizeof(*layout));
 	*layout = (uint32_t)id;
 	inst = instance_add(env, attach);

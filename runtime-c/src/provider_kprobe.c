@@ -15,6 +15,7 @@
 #include "kernel_functions.h"
 #include "perf.h"
 #include "providers.h"
+#include "rights.h"
 #include "sys_bpf.h"
 #include "util.h"
 
@@ -53,7 +54,7 @@ static int expand_pattern(struct env *env, uint32_t attach)
 	struct instance *inst;
 	size_t count, i;
 	/* multi-links take no "module:function": there the functions of modules go by address */
-	int ret = kernel_functions_find(env, module, name, *module && multi, &list, &count);
+	int ret = kernel_functions_find(env, module, name, !is_kernel(module) && multi, &list, &count);
 
 	if (ret)
 		return attach_explain(env, ret, "cannot list kernel functions: %s", strerror(-ret));
@@ -62,7 +63,7 @@ static int expand_pattern(struct env *env, uint32_t attach)
 		inst->func = list[i].name;
 		inst->target = *module ? *list[i].module ? list[i].module : "vmlinux" : "";
 		inst->address = list[i].address;
-		inst->multi = multi && (!*module || list[i].address);
+		inst->multi = multi && (is_kernel(module) || list[i].address);
 		inst->name = arena_printf("%s:%s%s%s", kind, inst->target, *inst->target ? ":" : "", inst->func);
 	}
 	free(list);
@@ -82,6 +83,8 @@ static int expand_kprobe(struct env *env, uint32_t attach)
 	inst = instance_add(env, attach);
 	if (!*inst->func)
 		inst->address = at->value;
+	else if (is_kernel(inst->target) && !at->value && rights_refuse_kprobes())
+		inst->multi = host_has_multi(env, false);
 	return 0;
 }
 

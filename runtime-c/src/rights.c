@@ -2,7 +2,9 @@
  * CAP_SYS_ADMIN stands for both).  docs/privileges.md has the table. */
 #include "rights.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,10 +42,32 @@ static uint64_t rights_needed(uint16_t kind)
 	case BTAOT_PROBE_KIND_TRACEPOINT:
 		/* its files are root's; where nobody has mounted tracefs, we do it for ourselves */
 		return BIT(BPF) | BIT(PERFMON) | BIT(DAC_READ_SEARCH) |
-		       (access("/sys/kernel/tracing/events", F_OK) ? BIT(SYS_ADMIN) : 0);
+		       (access("/sys/kernel/tracing/events", F_OK) && errno == ENOENT ? BIT(SYS_ADMIN) : 0);
 	default:
 		return BIT(BPF) | BIT(PERFMON);
 	}
+}
+
+/* perf_event_open(2) asks for more than CAP_PERFMON. */
+static bool perf_is_paranoid(void)
+{
+	char text[32];
+
+	return read_file("/proc/sys/kernel/perf_event_paranoid", text, sizeof(text)) > 0 && atoi(text) > 2 &&
+	       !(rights_held() & BIT(SYS_ADMIN));
+}
+
+/* Whether the kernel's lockdown mode begins with a letter. */
+static bool is_locked_down(char mode)
+{
+	char text[64], *at;
+
+	return read_file("/sys/kernel/security/lockdown", text, sizeof(text)) > 0 && (at = strchr(text, '[')) && at[1] == mode;
+}
+
+bool rights_refuse_kprobes(void)
+{
+	return perf_is_paranoid() || is_locked_down('c');
 }
 
 const char *rights_explain(uint16_t kind)
@@ -61,5 +85,13 @@ const char *rights_explain(uint16_t kind)
 		}
 	if (*list)
 		return arena_printf(" (missing: %s)", list);
-	return " (kernel lockdown or a security module; user probes before Linux 6.6 need CAP_SYS_ADMIN)";
+	if (kind == RIGHTS_MAPS)
+		return " (a container's seccomp filter, or a security module)";
+	if (perf_is_paranoid())
+		return " (kernel.perf_event_paranoid is above 2: CAP_SYS_ADMIN is needed)";
+	if (is_locked_down('i') || is_locked_down('c'))
+		return " (kernel lockdown)";
+	if (kind >= BTAOT_PROBE_KIND_UPROBE && kind <= BTAOT_PROBE_KIND_USDT && !(held & BIT(SYS_ADMIN)))
+		return " (before Linux 6.6 CAP_SYS_ADMIN is needed)";
+	return " (kernel lockdown, a security module, or a container's seccomp filter)";
 }

@@ -24,16 +24,20 @@
 #endif
 enum { FSCONFIG_CREATE = 6, FSOPEN_CLOEXEC_FLAG = 1, FSMOUNT_CLOEXEC_FLAG = 1 };
 
+/* The directory if it has tracepoints, else the error.  (access(2) would ask for the rights of the real user.) */
+static int check_events(int dir, int error)
+{
+	int events = openat(dir, "events", O_PATH | O_CLOEXEC);
+
+	close(events < 0 ? dir : events);
+	return events < 0 ? error : dir;
+}
+
 static int open_mounted(const char *path)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (dir < 0)
-		return -errno;
-	if (!faccessat(dir, "events", F_OK, 0))
-		return dir;
-	close(dir);
-	return -ENOENT;
+	return dir < 0 ? -errno : check_events(dir, -ENOENT);
 }
 
 static int open_private(void)
@@ -47,8 +51,7 @@ static int open_private(void)
 		mount = -errno;
 	} else {
 		mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC_FLAG, 0);
-		if (mount < 0)
-			mount = -errno;
+		mount = mount < 0 ? -errno : check_events(mount, -EPERM);  /* empty: lockdown */
 	}
 	close(fs);
 	return mount;

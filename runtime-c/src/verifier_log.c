@@ -85,6 +85,10 @@ void verifier_log_report(struct env *env, const struct btaot_program *program, c
 		    error == -EPERM ? rights_explain(kind) : "");
 		return;
 	}
+	if (strstr(log, "bpf_probe_read_") && (strstr(log, "cannot use helper") || strstr(log, "unknown func"))) {
+		err("%s:%u: %s reads the kernel's memory, which kernel lockdown (confidentiality) forbids", script, line, name);
+		return;
+	}
 	err("%s:%u: the kernel refuses the program of %s: %s%s", script, line, name, strerror(-error),
 	    env->opt.verbose ? ". Its whole log:" : ". The end of its log (all of it with -v):");
 	if (env->opt.verbose) {

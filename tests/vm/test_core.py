@@ -105,7 +105,10 @@ CHECKS = {
     ),
     # 220 in 5.10, 236 from 6.1 on.
     "an enumerator's number": Check(
-        'begin { printf("%d\\n", (uint64)CPUHP_ONLINE); print((enum cpuhp_state)220); print(CPUHP_ONLINE); exit(); }',
+        """begin {
+          @n = 220; $n = (uint64)@n;
+          printf("%d\\n", (uint64)CPUHP_ONLINE); print((enum cpuhp_state)$n); print(CPUHP_ONLINE); exit();
+        }""",
         "236\n220\nCPUHP_ONLINE",
         other=((OLD, "220\nCPUHP_ONLINE\nCPUHP_ONLINE"),),
     ),
