@@ -69,6 +69,7 @@ def _attach(payload: Payload, row: Row) -> Data:
         "pin": row.pin,
         "value": row.value,
         "length": row.length,
+        "build_id": row.build_id,
         "flags": flag_names(AttachFlag, row.flags),
         "program": row.program,
         "line": row.line,

@@ -14,7 +14,7 @@ def render(data: Data) -> str:
     """Return the whole description."""
     sections = [
         _facts(data),
-        _table("Attach points", ("probe", "program", "line", "flags"), _attach_rows(data)),
+        _table("Attach points", ("probe", "program", "line", "flags", "only for build"), _attach_rows(data)),
         _table("Programs", ("program", "name", "kind", "instructions", "symbols", "flags"), _program_rows(data)),
         _table("Maps", ("map", "type", "key", "value", "bytes", "entries", "flags"), _map_rows(data)),
         _table("Load-time symbols", ("symbol", "kind", "what", "uses", "line"), _symbol_rows(data)),
@@ -52,7 +52,7 @@ def _bytes(count: int) -> str:
 
 def _attach_rows(data: Data) -> Iterable[Sequence[Any]]:
     for item in data["attach_points"]:
-        yield item["text"], item["program"], item["line"], ", ".join(item["flags"])
+        yield item["text"], item["program"], item["line"], ", ".join(item["flags"]), item["build_id"]
 
 
 def _program_rows(data: Data) -> Iterable[Sequence[Any]]:

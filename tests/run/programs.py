@@ -15,7 +15,7 @@ LIBRARY = ("-shared", "-fPIC", "-nostdlib")  # needs no C library, which takes t
 
 def compile_program(folder: Path, target: Target, source: str, *flags: str) -> Path:
     """Compile a source of this folder with debug information, statically unless LIBRARY is among the flags."""
-    path = folder / source.replace(".", "_")
+    path = folder / Path(source).name.replace(".", "_")
     cpp = source.endswith(".cpp")
     language = ["c++", "-nostdlib++", "-fno-exceptions", "-fno-rtti"] if cpp else ["cc"]
     common = ["-target", target.zig, "-g", "-O1", "-fno-sanitize=all", "-ffile-prefix-map=" + f"{HERE}=/src"]

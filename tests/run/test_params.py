@@ -12,6 +12,7 @@ from harness import Builder, run
 from programs import BUILD_ID, HERE, compile_program
 
 from btaot_tool.diagnostics import CompileError
+from btaot_tool.inspect import inspect_file
 from btaot_tool.targets import host_target
 
 
@@ -110,6 +111,7 @@ SCRIPTS = {
 def test_another_build_is_refused(build: Builder, other: Path, tmp_path: Path, kind: str) -> None:
     script = SCRIPTS[kind].replace("LINE", str(line_of("// after the loop"))).replace("{c}", str(other))
     binary, was = build(script), build_id(other)
+    assert was in inspect_file(str(binary))
     assert run([binary, "-c", str(other)]).status == 0
     compile_program(tmp_path, host_target(), "params.c", BUILD_ID, "-O0")
     outcome = run([binary, "-c", str(other)])

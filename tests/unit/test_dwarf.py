@@ -25,6 +25,7 @@ from btaot_tool.dwarf.programs import guarded
 from btaot_tool.dwarf.reader import DwarfError, sleb, uleb
 from btaot_tool.kernel.types import CEnum, CStruct
 from btaot_tool.options import Options
+from btaot_tool.payload.reader import read_payload
 from btaot_tool.targets import find_target
 
 ARCHES = ("x86_64", "aarch64")
@@ -229,7 +230,9 @@ def test_sysroot(compiled: Callable[..., Program]) -> None:
     program = compiled("params.c", "aarch64")
     script = Source("t.bt", f"uprobe:/{program.path.name}:wide {{ print(args.n); }}")
     options = Options(find_target("aarch64"), sysroot=str(program.path.parent))
-    assert program.identity.encode() in compile_script(script, options).meta
+    done = compile_script(script, options)
+    (point,) = read_payload(done.meta, done.text).table("attaches")
+    assert (point.target, point.build_id) == (f"/{program.path.name}", program.elf.build_id)
 
 
 def test_programs_are_not_read_without_need(tmp_path: Path) -> None:
