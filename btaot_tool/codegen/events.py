@@ -245,6 +245,7 @@ class Events(Maps):
 
     def string_source(self, node: tree.Expr) -> Callable[[Any, int], Any] | None:
         """Return a function that reads a ``str()`` call straight into memory; None for other expressions."""
+        node = self.template.lowered.get(node, node)
         if not isinstance(node, tree.Call) or node.name != "str":
             return None
         from ..library.strings import read_str

@@ -241,6 +241,8 @@ class Gen(Loops):
         return Text(self.template.types[node], node.value.encode("utf-8", "surrogateescape"))
 
     def _Positional(self, node: tree.Positional) -> Value:
+        if node in self.template.lowered:
+            return self.expr(self.template.lowered[node])
         return Scalar(self.template.types[node], self.symbol(Symbol(SymbolKind.PARAM_INT, imm=node.index)))
 
     def _PositionalCount(self, node: tree.PositionalCount) -> Value:

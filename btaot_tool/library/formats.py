@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from ..codegen.actions import Piece
 from ..payload.layout import Conv, ConvFlag
 from ..sema.types import Agg, Buffer, Ptr, Type, Unknown, Void
+from ..syntax import tree
 
 if TYPE_CHECKING:
     from ..sema.checker import ExpressionChecker as Checker
-    from ..syntax import tree
+    from .base import Arg
 
 #: flags in this order, width, precision, length, conversion; a star takes no argument, as in bpftrace.
 _SPEC = re.compile(
@@ -74,6 +75,13 @@ def parse(fmt: str) -> tuple[list[str], list[Spec]]:
         texts.append("")
     texts[-1] += fmt[last:]
     return texts, specs
+
+
+def texts(c: Checker, fmt: str, args: list[Arg], types: list[Type]) -> list[Type]:
+    """Return the types of a format's arguments, of which parameters printed by %s are text."""
+    strings = [spec.word == "s" for spec in parse(fmt)[1]]
+    known = zip(args, types, [*strings, *[False] * len(args)], strict=False)
+    return [c.text_of(arg, typ) if string and isinstance(arg, tree.Positional) else typ for arg, typ, string in known]
 
 
 def check(c: Checker, node: tree.Expr, fmt: str, types: list[Type]) -> bool:

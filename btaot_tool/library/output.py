@@ -30,6 +30,7 @@ def _formatted(name: str, kind: ActionKind, unsafe: bool = False) -> Entry:
         fmt = c.literal_str(node, args[0], name)
         types = [c.arg(a) for a in args[1:]]
         if fmt is not None:
+            types = formats.texts(c, fmt, args[1:], types)
             formats.check(c, node, fmt, types)
         return Void()
 

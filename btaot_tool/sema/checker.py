@@ -60,6 +60,8 @@ class ExpressionChecker(CheckerService):
 
     def _Positional(self, node: tree.Positional) -> Type:
         self.positional = max(self.positional, node.index)
+        if node in self.template.lowered:
+            return self.expr(self.template.lowered[node])
         return Int(8, True, flexible=True)  # a literal, as soon as the program runs
 
     def _PositionalCount(self, node: tree.PositionalCount) -> Type:

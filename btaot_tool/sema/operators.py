@@ -129,6 +129,8 @@ def _increment(c: ExpressionChecker, node: tree.Unary) -> Type:
 def binary(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> Type:
     """Type of ``left op right``; also used for compound assignments."""
     op = node.op
+    if isinstance(left, Str) or isinstance(right, Str):
+        left, right = c.text_of(node.left, left), c.text_of(node.right, right)
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Bool() if op in COMPARISONS or op in LOGICAL else Unknown()
     if op in LOGICAL:

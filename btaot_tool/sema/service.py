@@ -100,6 +100,14 @@ class CheckerService:
         assert isinstance(node, tree.Node)
         return self.error(node, "expected an expression, found a type")
 
+    def text_of(self, node: tree.Expr, found: Type) -> Type:
+        """Return the type of an expression where a string is expected: that of a parameter is its text."""
+        if not isinstance(node, tree.Positional) or isinstance(found, Str):
+            return found
+        text = tree.Call(node.span, "str", [tree.Positional(node.span, node.index)])
+        self.template.lowered.setdefault(node, text)
+        return self.expr(node)
+
     def literal_int(self, call: tree.Node, node: object, name: str, message: str = "") -> int | None:
         """Return the value of an integer literal, an argument of a call; None after noting an error."""
         assert isinstance(node, tree.Node)
