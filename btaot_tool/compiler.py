@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .diagnostics import Diagnostic, Diagnostics, Source
 from .kernel.types import Kernel
 from .options import Options
+from .syntax.depth import room_for_recursion
 from .targets import TARGETS
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class CompileResult:
 
 def compile_script(source: Source, options: Options) -> CompileResult:
     """Compile a script; raises CompileError with everything that is wrong with it."""
+    with room_for_recursion():
+        return _compile(source, options)
+
+
+def _compile(source: Source, options: Options) -> CompileResult:
     from .bpf.object import read_object
     from .codegen import generate
     from .expand import expand

@@ -11,6 +11,13 @@ from typing import Any
 from ..diagnostics import Source, Span
 from .llvm import ir
 
+MAX_COLUMN = 65535  # what LLVM can hold
+
+
+def _utf8(text: str) -> str:
+    """Return a text without the bytes that are no UTF-8, which metadata cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
 
 class DebugInfo:
     """Makes the metadata nodes of one module."""
@@ -27,7 +34,7 @@ class DebugInfo:
     def _file(self, source: Source) -> Any:
         if source not in self._files:
             self._files[source] = self._module.add_debug_info(
-                "DIFile", {"filename": source.name, "directory": "", "source": source.text}
+                "DIFile", {"filename": _utf8(source.name), "directory": "", "source": _utf8(source.text)}
             )
         return self._files[source]
 
@@ -76,6 +83,6 @@ class DebugInfo:
         key = (span.line, span.column, id(scope))
         if key not in self._locations:
             self._locations[key] = self._module.add_debug_info(
-                "DILocation", {"line": span.line, "column": span.column, "scope": scope}
+                "DILocation", {"line": span.line, "column": min(span.column, MAX_COLUMN), "scope": scope}
             )
         return self._locations[key]

@@ -7,7 +7,9 @@ from typing import Any
 from ..payload.layout import SymbolKind
 from ..sema.types import (
     PROBE_NAME,
+    UINT8,
     Array,
+    Bool,
     Buffer,
     Opaque,
     Ptr,
@@ -290,6 +292,9 @@ class MemoryGen(Reading, Arithmetic):
         """Return a value cast to another type."""
         if isinstance(typ, (Str, Buffer)):
             return self._to_string(value, typ)
+        if isinstance(typ, Bool) and isinstance(value.type, Str):
+            first = self.load(self.as_memory(value).ptr, UINT8, 1)
+            return Scalar(typ, self.b.zext(self.truth(first), I64))
         if isinstance(typ, Array):
             if isinstance(value, Place) and value.type.size == typ.size:
                 return Place(typ, value.base, value.space, value.root, value.path, value.offset)

@@ -29,7 +29,9 @@ def number_sign(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool
     if isinstance(found, Unknown):
         return None
     if not (found.is_integer or (isinstance(found, Agg) and found.castable)):
-        c.error(node, f"{name}() only supports int arguments ({type_word(found)} provided)")
+        plain = name in ("sum", "min", "max", "avg", "stats")
+        what = f"integer arguments ({found} provided)" if plain else f"int arguments ({type_word(found)} provided)"
+        c.error(node, f"{name}() only supports {what}")
         return None
     return integer_sign(found)
 

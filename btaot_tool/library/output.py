@@ -53,7 +53,8 @@ def _check_print(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         what = f"Map type {found} cannot print the value of individual keys. You must print the whole map."
         if not isinstance(first, tree.MapAccess) or found.kind is not TypeKind.STATS:
             return c.error(node, what)
-    if isinstance(found, Void) or (isinstance(first, tree.Name) and first.name == "ctx"):
+    is_context = isinstance(first, tree.Name) and first.name == "ctx" and not isinstance(found, Unknown)
+    if isinstance(found, Void) or is_context:
         return c.error(node, f"{found if isinstance(found, Void) else 'none'} type passed to print() is not printable")
     if len(args) > 1:
         c.error(node, f"Non-map print() only takes 1 argument, {len(args)} found")

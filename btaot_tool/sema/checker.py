@@ -211,6 +211,8 @@ class ExpressionChecker(CheckerService):
                 if node.field in base.names:
                     return base.items[base.names.index(node.field)]
                 return self.error(node, f"Record does not contain a field named '{node.field}'")
+        if node.field.isdigit():
+            return self.error(node, f"Can not access index '{node.field}' on expression of type '{base}'")
         return operators.member(self, node, base)
 
     def _probe_arg(self, node: tree.FieldAccess) -> Type:

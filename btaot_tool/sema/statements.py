@@ -130,7 +130,8 @@ class Checker(ExpressionChecker):
         """Return the type of a value for a scratch variable."""
         found = self.expr(value)
         if isinstance(found, Void) or (isinstance(found, Agg) and not found.castable):
-            return self.error(node, f"Value '{found}' cannot be assigned to a scratch variable.")
+            self.error(node, f"Value '{found}' cannot be assigned to a scratch variable.")
+            return Void()
         return self.value_type(value, found)
 
     def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
@@ -141,14 +142,14 @@ class Checker(ExpressionChecker):
         self.template.variables[target] = variable
         self._join_variable(node, variable, value)
         found = self.template.types[target] = self.shared.variables.get(self._key(variable), Unknown())
-        if self.final and isinstance(found, Unknown):
+        if self.final and isinstance(found, Unknown) and not isinstance(value, Void):
             self.error(node, "Invalid expression for assignment")
 
     def _key(self, variable: Variable) -> tuple[int, int]:
         return (self.template.index, id(variable.decl))
 
     def _join_variable(self, node: tree.Node, variable: Variable, value: Type) -> None:
-        if isinstance(value, Unknown):
+        if isinstance(value, Unknown | Void):
             return
         key = self._key(variable)
         known = self.shared.variables.get(key, Unknown())
@@ -301,7 +302,7 @@ class Checker(ExpressionChecker):
     def _set_pair(self, node: tree.ForMap, info: MapInfo, variable: Variable) -> None:
         """Give the variable of a loop over a map its type: the tuple (key, value)."""
         if isinstance(info.key, Unknown) or isinstance(info.value, Unknown):
-            if self.final:
+            if self.final and info.keyed is not False:
                 self.error(node.map, f"Undefined map: {info.name}")
             return
         value = info.value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..kernel.types import ORIGIN
 from ..payload.layout import StackMode, TypeKind
@@ -245,6 +246,7 @@ class Struct(Type):
         return self.name.partition(ORIGIN)[0]
 
 
+@lru_cache(maxsize=4096)  # nested tuples ask for the places of their parts again and again
 def _place(types: tuple[Type, ...]) -> tuple[tuple[int, ...], int, int]:
     """Return the offsets, the padded size and the alignment of members laid out one after the other."""
     offsets, end, align = [], 0, 1

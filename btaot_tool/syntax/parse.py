@@ -9,10 +9,12 @@ from typing import Any
 from ..diagnostics import Diagnostic, Diagnostics, Source
 from . import tree
 from .build import Builder, CText
+from .depth import MAX_BRACKETS, MAX_DEPTH, deep_bracket, deep_node
 from .errors import describe_failure
 from .lalr import END, Failure, Tables, Token, load_tables, run
 from .lexer import Item, Lexer, next_end, skip_layout
 
+_DEEP = "take it apart: give parts of it to variables"
 _ORDER = {CText: "C definitions", list: "config", tree.Import: "root imports"}
 
 
@@ -61,12 +63,18 @@ def syntax_tables() -> Tables:
 
 
 def _parse_tokens(builder: Builder, start: str, tokens: list[Token], quiet: bool = False) -> Any:
+    if (bracket := deep_bracket(tokens)) is not None:
+        builder.error(bracket.start, bracket.end, f"nested too deeply: more than {MAX_BRACKETS} levels")
+        return None
     try:
-        return run(syntax_tables(), start, tokens, builder.reduce)
+        value = run(syntax_tables(), start, tokens, builder.reduce)
     except Failure as failure:
         if not quiet:
             _report(builder, tokens, failure)
         return None
+    if (node := deep_node(value)) is not None:
+        builder.diags.error(node.span, f"syntax: nested too deeply: more than {MAX_DEPTH} levels", _DEEP, "syntax")
+    return value
 
 
 def _report(builder: Builder, tokens: list[Token], failure: Failure) -> None:
