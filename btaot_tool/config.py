@@ -23,6 +23,7 @@ class Variable:
 
 
 LICENSES = ("GPL", "GPL v2", "GPL and additional rights", "Dual MPL/GPL", "Dual BSD/GPL", "Dual MIT/GPL")
+MAX_STRLEN = 1 << 30  # bytes; sizes in an executable are numbers of 32 bits
 _UNSTABLE = ("error", "warn", "enable")
 
 VARIABLES: dict[str, Variable] = {
@@ -126,7 +127,7 @@ def read_config(rows: list[ConfigVar], diags: Diagnostics, given: Sequence[tuple
     config = _read_rows(rows, diags)
     for name, text in given:
         value = _convert(VARIABLES[name], text)
-        if value is None:
+        if value is None or (name == "max_strlen" and int(value) > MAX_STRLEN):
             diags.error(None, f"Invalid value for {name}: {text}", code="config-value")
         else:
             config.values[name] = value
@@ -150,6 +151,9 @@ def _read_rows(rows: list[ConfigVar], diags: Diagnostics) -> Config:
         value = _convert(variable, row.value)
         if value is None:
             diags.error(row.span, _bad_value(variable, row), code="config-value")
+            continue
+        if name == "max_strlen" and int(value) > MAX_STRLEN:
+            diags.error(row.span, f"{row.name}: {value} is more than {MAX_STRLEN}", code="config-value")
             continue
         config.values[name] = value
     return config

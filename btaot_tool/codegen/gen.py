@@ -250,7 +250,7 @@ class Gen(Loops):
 
     def _Name(self, node: tree.Name) -> Value:
         entry = library.find(node.name)
-        if entry is not None:
+        if entry is not None and entry.is_name:
             return entry.emit(self, node, [])
         typ = self.template.types[node]
         if isinstance(typ, Enum) and node.name in typ.varying:

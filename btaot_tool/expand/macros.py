@@ -173,7 +173,8 @@ class Expander(Rewriter):
             if name not in frame.variables:
                 frame.variables[name] = prefix + name
             elif isinstance(place, tree.Let) and any(p.kind == "var" and p.name == name for p in macro.params):
-                self.error(place.span.within(frame.call), f"Variable declaration shadows macro arg ${name}")
+                span = (place.name_span or place.span).within(frame.call)
+                self.error(span, f"Variable declaration shadows macro arg ${name}")
 
     def _c_macro(self, node: tree.Name) -> tree.Expr | None:
         macros = self._shared.c_macros

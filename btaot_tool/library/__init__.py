@@ -53,7 +53,7 @@ def find(name: str) -> Entry | None:
     """Return the builtin or function with this name; ``arg3`` and ``sarg3`` are found as argN and sargN."""
     registry = _registry()
     name = name.removeprefix("__builtin_")
-    if name in registry:
+    if name in registry and not name.endswith("N"):
         return registry[name]
     match = re.fullmatch(r"(s?arg)[0-9]+", name)
     return registry.get(f"{match[1]}N") if match else None

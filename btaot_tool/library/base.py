@@ -36,6 +36,11 @@ class Entry:
     unsafe: bool = False
     hosts: bool = False
 
+    @property
+    def is_name(self) -> bool:
+        """Whether the name alone, without parentheses, is a value."""
+        return self.arity[0] == 0 and not self.aggregate and self.name not in ("exit", "time")
+
 
 def expression(arg: Arg) -> tree.Expr:
     """Return an argument that was checked to be an expression."""

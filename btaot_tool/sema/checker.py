@@ -69,7 +69,7 @@ class ExpressionChecker(CheckerService):
 
     def _Name(self, node: tree.Name) -> Type:
         entry = library.find(node.name)
-        if entry is not None:
+        if entry is not None and entry.is_name:
             return self._apply(entry, node, [])
         if self._constant(node) is not None:
             return self.template.types[node]

@@ -40,7 +40,7 @@ def integer_value(text: str) -> tuple[int, str]:
     if text[:2] in ("0x", "0X") and len(text) == 2:
         raise LiteralError("invalid integer: ", 0, 2)
     if match is None or match.end() != len(text):
-        end = match.end() if match else 0
+        end = match.end() if match and not match["bin"] else 1 if match else 0
         raise LiteralError(f"invalid integer suffix '{text[end:]}'", end, len(text))
     suffix = match["suffix"] or ""
     digits_end = len(text) - len(suffix)
