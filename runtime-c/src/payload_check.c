@@ -383,6 +383,24 @@ static bool program_fits(const struct payload *p, const struct btaot_program *pr
 	return true;
 }
 
+/* A part that rows of a map run: the map of the role ROW holds one. */
+static bool part_fits(const struct payload *p, const struct btaot_attach *a)
+{
+	const struct btaot_map *m;
+
+	if (!(a->flags & BTAOT_ATTACH_FLAG_PART) || !a->value)
+		return true;
+	if (a->value > p->map_count)
+		return false;
+	m = &p->maps[a->value - 1];
+	if (m->role != BTAOT_MAP_ROLE_USER)
+		return false;
+	for (uint32_t i = 0; i < p->map_count; i++)
+		if (p->maps[i].role == BTAOT_MAP_ROLE_ROW)
+			return ((m->key_size + 7) & ~7u) + m->value_size <= p->maps[i].value_size;
+	return false;
+}
+
 static bool programs_hold(const struct payload *p)
 {
 	for (uint32_t i = 0; i < p->symbol_count; i++)
@@ -392,7 +410,7 @@ static bool programs_hold(const struct payload *p)
 		if (!program_fits(p, &p->programs[i]))
 			return false;
 	for (uint32_t i = 0; i < p->attach_count; i++)
-		if (p->programs[p->attaches[i].program].kind != p->attaches[i].kind ||
+		if (p->programs[p->attaches[i].program].kind != p->attaches[i].kind || !part_fits(p, &p->attaches[i]) ||
 		    ((p->attaches[i].flags & BTAOT_ATTACH_FLAG_VALUE_SYMBOL) &&
 		     (p->attaches[i].value >= p->symbol_count ||
 		      p->symbols[p->attaches[i].value].kind != BTAOT_SYMBOL_KIND_PARAM_INT)))
