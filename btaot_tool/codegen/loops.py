@@ -52,8 +52,14 @@ class Loops(Events):
         self._in_callback = False
         self._free_bridges: dict[int, list[Any]] = {}
         self._callbacks = 0
-        if any(isinstance(n, (tree.While, tree.ForRange, tree.ForMap)) for n in walk(self.template.node.body)):
+        if any(self._has_frame(node) for node in walk(self.template.node.body)):
             self.stack_budget = LOOP_STACK_BUDGET
+
+    def _has_frame(self, node: tree.Node) -> bool:
+        """Whether code becomes a function of its own: a callback, or imported C."""
+        if isinstance(node, tree.Call):
+            return node.name in self.checked.native.functions
+        return isinstance(node, (tree.While, tree.ForRange, tree.ForMap))
 
     # ---- scratch variables ---------------------------------------------------------------------
 

@@ -97,6 +97,18 @@ def test_headers_for_another_target(tmp_path: Path) -> None:
     assert [Path(path).name for path in result.dependencies] == ["lib.bpf.c"]
 
 
+def test_frames_of_both_fit_the_stack(build: Builder, tmp_path: Path) -> None:
+    """All functions of a program share 512 bytes."""
+    (tmp_path / "deep.bpf.c").write_text(
+        "static long (*read)(void *dst, unsigned size, const void *src) = (void *)113;\n"
+        "long deep(long n) { long a[30]; read(a, sizeof(a), 0); a[n & 15] = n; return a[n & 7] + a[9]; }\n"
+    )
+    values = "".join(f'  $t{i} = ((int64){i}, "abcdefghijklmnopqrstuvwxyz");\n' for i in range(8))
+    shown = "".join(f"  print($t{i}.0);\n" for i in range(8))
+    binary = build(script("deep.bpf.c", values, "  print(deep(5));\n", shown), name=str(tmp_path / "main.bt"))
+    assert run([binary]).stdout.split() == ["5", *map(str, range(8))]
+
+
 def test_each_object_has_its_own_data(build: Builder, tmp_path: Path) -> None:
     (tmp_path / "one.bpf.c").write_text("static int n = 1; int both(void); int one(void) { return both() + n++; }\n")
     (tmp_path / "two.bpf.c").write_text("static int n = 10; int both(void) { return n++; }\n")
