@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
 from .forms import ADDRX_FORMS, STRX_FORMS, At, Form, Tag
 from .reader import Die, Info, Unit
@@ -19,17 +20,52 @@ _MOST_PLACES = 400  # of one name in the string section: shorter names are the e
 def find_named(info: Info, name: str, tags: frozenset[int], attribute: At = At.NAME) -> Iterator[Die]:
     """Yield the entries of some kinds with a name; declarations, too."""
     seen = set()
-    for unit, position in _places(info, name.encode()):
-        die = unit.at(position)
-        if die is None or die in seen:
-            continue
-        seen.add(die)
-        if die.tag in tags and die.text(attribute) == name:
-            yield die
+    for unit, positions in _places(info, name.encode()):
+        for die in _entries_at(unit, _likely(unit, positions, tags, attribute), tags):
+            if die not in seen and die.text(attribute) == name:
+                seen.add(die)
+                yield die
     for unit in _units_with_string_index(info, name.encode()):
         for die in unit.entries(tags):
             if die not in seen and die.text(attribute) == name:
                 yield die
+
+
+def _likely(unit: Unit, positions: list[int], tags: frozenset[int], attribute: At) -> list[int]:
+    """Leave out the places before which no code of an entry of these kinds stands: most names are of other things."""
+    marks = []
+    for code, abbrev in unit.abbrevs.items():
+        distance = abbrev.distance(attribute, unit) if abbrev.tag in tags else -1
+        if distance is None:
+            return positions  # behind something of varying size
+        if distance >= 0:
+            marks.append((distance, _uleb_bytes(code)))
+    data = unit.info.data
+    return [p for p in positions if any(data.startswith(code, p - d - len(code)) for d, code in marks)]
+
+
+def _entries_at(unit: Unit, positions: list[int], tags: frozenset[int]) -> Iterator[Die]:
+    """Yield the entries of some kinds whose bytes include any of these positions, which are in order."""
+    waiting = iter(positions)
+    wanted = next(waiting, None)
+    if wanted is None:
+        return
+    for start, abbrev, end in unit.walk():
+        if wanted is not None and wanted < end:
+            if abbrev.tag in tags and start <= wanted:
+                yield Die(unit, start)
+            while wanted is not None and wanted < end:
+                wanted = next(waiting, None)
+            if wanted is None:
+                return
+
+
+def _uleb_bytes(value: int) -> bytes:
+    found = bytearray()
+    while value >= 0x80:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
 
 
 def find_function(info: Info, address: int) -> Die | None:
@@ -63,15 +99,16 @@ def find_words(data: bytes, words: list[bytes]) -> Iterator[int]:
         yield from (match.start() for match in pattern.finditer(data))
 
 
-def _places(info: Info, name: bytes) -> Iterator[tuple[Unit, int]]:
-    """Yield the places of the entries where the name may be meant: its offset, or the name itself."""
+def _places(info: Info, name: bytes) -> Iterator[tuple[Unit, list[int]]]:
+    """Yield the places in each unit where the name may be meant: its offset, or the name itself."""
     words = [name + b"\0"]
     for size in {unit.offset_size for unit in info.units}:
         words += [offset.to_bytes(size, info.order) for offset in name_offsets(info.strings, name)]
         if info.supplement:
             words += [n.to_bytes(size, info.order) for n in name_offsets(info.supplement.strings, name)]
-    for position in find_words(info.data, words):
-        yield info.unit_at(position), position
+    positions = find_words(info.data, words)
+    for offset, found in groupby(positions, lambda position: info.unit_at(position).offset):
+        yield info.unit_at(offset), list(found)
 
 
 def _units_with_string_index(info: Info, name: bytes) -> list[Unit]:

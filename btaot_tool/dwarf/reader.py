@@ -68,6 +68,16 @@ class Abbrev:
     attrs: tuple[tuple[int, int, int], ...]  # attribute, form, value of an implicit constant
     plan: tuple[int, ...]
 
+    def distance(self, name: int, unit: Unit) -> int | None:
+        """Return the bytes from the code of an entry to an attribute; -1 if it has none, None if they vary."""
+        found: int | None = 0
+        for attribute, form, _ in self.attrs:
+            if attribute == name:
+                return found
+            size = form_size(form, unit.address_size, unit.offset_size, unit.version)
+            found = None if found is None or size is None else found + size
+        return -1
+
 
 @dataclass(slots=True)
 class Unit:

@@ -240,3 +240,20 @@ def test_programs_are_not_read_without_need(tmp_path: Path) -> None:
     (tmp_path / "prog").write_bytes(b"\x7fELF, not really" + bytes(40))
     done = compile_script(Source("t.bt", f"uprobe:{tmp_path}/prog:f {{ @[arg0] = count(); }}"), Options())
     assert done.dependencies == []
+
+
+def test_a_name_that_many_things_have(tmp_path: Path) -> None:
+    """Parameters and members called like a struct cost nothing: only what can be a struct is looked at closely."""
+    import time
+
+    lines = ["struct n { int n; };"]
+    lines += [
+        f"struct s{i} {{ struct n *n; int m; }}; int f{i}(struct s{i} *n) {{ return n->m; }}" for i in range(1500)
+    ]
+    (tmp_path / "many.c").write_text("\n".join(lines))
+    program = Program(compile_program(tmp_path, find_target("x86_64"), str(tmp_path / "many.c"), *LIBRARY), "it")
+    start = time.process_time()
+    assert program.types.struct("struct m") is None  # the name of members only
+    found = program.types.struct("struct n")
+    assert time.process_time() - start < 1.0
+    assert found is not None and found.size == 4
