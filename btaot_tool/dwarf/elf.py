@@ -42,7 +42,7 @@ class ElfProgram:
         """The digits of its build-id, "" if it has none."""
         for section in self.elf.iter_sections("SHT_NOTE"):
             for note in section.iter_notes():
-                if note["n_type"] == "NT_GNU_BUILD_ID":
+                if note["n_name"] == "GNU" and note["n_type"] == "NT_GNU_BUILD_ID":  # others use its number, too
                     return str(note["n_desc"])
         return ""
 

@@ -43,6 +43,10 @@ CASES: dict[str, tuple[str, str]] = {
         " print(offsetof(struct parts, color)); print((enum color)5); print(GREEN); print(sizeof(unnamed_t)); }",
         "-3\n80\n28\nGREEN\nGREEN\n16\n",
     ),
+    "types-in-a-static-probe": (
+        "usdt:{c}:params:members { $p = (struct parts *)arg0; print(($p->middle, $p->points[0]->x)); }",
+        "(-3, 1)\n",
+    ),
     "own-definition-first": (
         "struct parts { char first; }; uprobe:{c}:members { print(sizeof(struct parts)); print(args.p->middle); }",
         "1\n-3\n",

@@ -5,6 +5,13 @@
 #define NOINLINE __attribute__((noinline)) __attribute__((used))
 #define KEEP __asm__ volatile("" ::: "memory")
 
+/* A static probe with one argument, as <sys/sdt.h> makes it. */
+#define PROBE(name, value) \
+	__asm__ volatile("990: nop\n.pushsection .note.stapsdt,\"\",%%note\n.balign 4\n" \
+			 ".4byte 992f-991f, 994f-993f, 3\n991: .asciz \"stapsdt\"\n992: .balign 4\n" \
+			 "993: .8byte 990b, 0, 0\n.asciz \"params\"\n.asciz \"" name "\"\n.asciz \"8@%0\"\n" \
+			 "994: .balign 4\n.popsection\n" ::"r"(value))
+
 enum color { RED, GREEN = 5, BLUE = -1 };
 
 struct point {
@@ -80,7 +87,7 @@ NOINLINE int strings(const char *s, char **list, unnamed_t *u, struct hidden *h)
 
 NOINLINE int members(struct parts *p)
 {
-	KEEP;
+	PROBE("members", p);
 	return p->middle;
 }
 

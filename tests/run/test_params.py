@@ -103,6 +103,7 @@ def build_id(path: Path) -> str:
 SCRIPTS = {
     "args": "uprobe:{c}:wide { print(args.n); }",
     "type": "uprobe:{c}:members { print(((struct parts *)arg0)->low); }",
+    "static": "usdt:{c}:params:members { print(((struct parts *)arg0)->low); }",
     "line": "uprobe:{c}@params.c:LINE { print(1); }",
 }
 

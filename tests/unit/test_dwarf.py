@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "run"))
 
-from programs import BUILD_ID, LIBRARY, compile_program
+from programs import BUILD_ID, HERE, LIBRARY, compile_program
 
 from btaot_tool.compiler import compile_script
 from btaot_tool.diagnostics import CompileError, Source
@@ -54,6 +54,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Program]
         return made[key]
 
     return make
+
+
+def line_of(text: str) -> int:
+    lines = (HERE / "params.c").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
+LOOP, WIDTHS = line_of("// in the loop"), line_of("int widths(") + 1
 
 
 def registers(*numbers: int) -> Place:
@@ -151,18 +159,18 @@ def test_split_debug_information(compiled: Callable[..., Program], version: int)
     signature = program.signature("wide", "x86_64")
     assert signature is not None and [p.name for p in signature.params] == ["n", "w", "c"]
     assert program.types.struct("struct parts") is not None
-    assert program.line("params.c", 92) == program.line("/src/params.c", 92)
+    assert program.line("params.c", LOOP) == program.line("/src/params.c", LOOP)
 
 
 def test_lines(compiled: Callable[..., Program]) -> None:
     program = compiled("params.c")
     start = program.functions["widths"]
-    lines = {number: program.line("params.c", number) for number in (50, 92)}
-    assert lines[50] == start  # "{" of the function
+    lines = {number: program.line("params.c", number) for number in (WIDTHS, LOOP)}
+    assert lines[WIDTHS] == start  # "{" of the function
     for file, line, message in [
         ("params.c", 1, "Unable to map 'params.c:1' to address"),
-        ("arams.c", 50, "No compilation unit matches arams.c"),
-        ("other/params.c", 50, "No compilation unit matches other/params.c"),
+        ("arams.c", WIDTHS, "No compilation unit matches arams.c"),
+        ("other/params.c", WIDTHS, "No compilation unit matches other/params.c"),
     ]:
         with pytest.raises(NoSuchLine, match=message):
             program.line(file, line)
@@ -188,7 +196,7 @@ def test_damage_is_one_kind_of_error(compiled: Callable[..., Program], tmp_path:
         for ask in (
             lambda: program.signature("crowded", "x86_64"),  # noqa: B023
             lambda: program.types.struct("struct parts"),  # noqa: B023
-            lambda: program.line("params.c", 92),  # noqa: B023
+            lambda: program.line("params.c", LOOP),  # noqa: B023
         ):
             try:
                 guarded(ask, program)
