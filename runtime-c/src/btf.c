@@ -417,13 +417,14 @@ int btf_func_source(struct env *env, const char *module, const char *text, struc
 	if (ret)
 		return ret;
 	for (struct btf *b = env->btf; b; b = source_next(env, b)) {
-		if (strcmp(module, b->module))
+		if (*module && strcmp(module, b->module))
 			continue;
 		*where = b;
 		for (uint32_t i = 0; i < b->match_count; i++)
 			if (b->matches[i].name == name && b->matches[i].kind == kind)
 				return (int)b->matches[i].id;
-		break;
+		if (*module)
+			break;
 	}
 	return -ESRCH;
 }

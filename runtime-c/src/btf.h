@@ -25,7 +25,7 @@ int btf_type_size(struct env *env, const char *type, uint32_t *size);
 int btf_enum_value(struct env *env, const char *enumerator, int64_t *value);
 /* Id of a function of the kernel for fentry, fexit and kfunc calls: > 0, or -errno. */
 int btf_func_id(struct env *env, const char *name);
-/* The same of a module, or of "vmlinux"; *where has its types then. */
+/* The same of a module, of "vmlinux", or ("") of the first that has it; *where has its types then. */
 int btf_func_source(struct env *env, const char *module, const char *name, struct btf **where);
 /* What went wrong, in words. */
 const char *btf_strerror(int ret);

@@ -69,12 +69,13 @@ int btf_func_find(struct env *env, const char *module, const char *name, struct 
 	int id;
 
 	memset(out, 0, sizeof(*out));
-	id = btf_func_source(env, *module ? module : "vmlinux", name, &out->btf);
+	id = btf_func_source(env, module, name, &out->btf);
 	if (id < 0)
 		return id;
 	out->id = (uint32_t)id;
+	out->module = out->btf->module;
 	if (out->btf->base) {
-		out->module_fd = btf_module_fd(module);
+		out->module_fd = btf_module_fd(out->module);
 		if (out->module_fd < 0)
 			return out->module_fd;
 	}

@@ -50,9 +50,9 @@ static int expand_pattern(struct env *env, uint32_t attach, const char *module, 
 	for (i = 0; i < count; i++)
 		btf_want(env, list[i].name);
 	for (i = 0; i < count && ret != -ENODATA; i++) {
-		ret = btf_func_find(env, list[i].module, list[i].name, &func);
+		ret = btf_func_find(env, *list[i].module ? list[i].module : "vmlinux", list[i].name, &func);
 		if (!ret && func.params <= PARAMS_MAX)
-			add(env, attach, *list[i].module ? list[i].module : "vmlinux", list[i].name, &func);
+			add(env, attach, func.module, list[i].name, &func);
 	}
 	free(list);
 	return ret == -ENODATA ? attach_explain(env, ret, "this kernel has no BTF") : 0;
@@ -89,13 +89,11 @@ static int expand_fentry(struct env *env, uint32_t attach)
 	if (is_pattern(name) || is_pattern(module))
 		return expand_pattern(env, attach, module, name);
 	ret = btf_func_find(env, module, name, &func);
-	if (ret == -ESRCH && !*module)
-		return expand_pattern(env, attach, module, name);  /* of some module */
 	if (ret == -ESRCH)
 		return 0;
 	if (ret)
 		return attach_explain(env, ret, "%s needs the kernel's BTF: %s", kind_name(at), btf_strerror(ret));
-	add(env, attach, *module ? module : "vmlinux", name, &func);
+	add(env, attach, func.module, name, &func);
 	return 0;
 }
 
