@@ -17,7 +17,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .diagnostics import CompileError, Diagnostic, Severity
@@ -26,6 +26,7 @@ from .version import backend_version, package_dir
 
 LAYOUT_HEADER = "payload_layout.h"
 KINDS = ("zig", "gnu")
+_UNWINDING = ("x86_64",)  # targets whose unwind tables aot-rt can read
 
 _CFLAGS = (
     "-std=gnu11",
@@ -233,6 +234,42 @@ def cached_stub(target: Target, kind: str = "zig") -> Path:
             if not path.exists():  # another process may have been first
                 compile_stub(toolchain, path)
     return path
+
+
+def stub_for(stub: Path, meta: bytes, text: bytes) -> Path:
+    """Return the stub for a payload: one with unwind tables in place of source lines, if a script wants dw_ustack.
+
+    It lies beside the usual one.  That of the cache is compiled when it is first needed.
+    """
+    from .payload.layout import MapRole
+    from .payload.reader import read_payload
+
+    payload = read_payload(meta, text, check_digest=False)
+    target = payload.target()
+    if (
+        target is None
+        or target.name not in _UNWINDING
+        or all(m["role"] != MapRole.UNWIND for m in payload.table("maps"))
+    ):
+        return stub
+    path = stub.with_name(f"{stub.name}-unwind")
+    if path.exists():
+        return path
+    for kind in KINDS if stub.parent == cache_dir() / "stubs" else ():
+        with contextlib.suppress(ToolchainError):
+            toolchain = find_toolchain(target, kind)
+            if stub.name != f"{target.name}-{stub_key(toolchain)}":
+                continue
+            with _locked(path.with_suffix(".lock")):
+                if not path.exists():
+                    compile_stub(unwinding(toolchain), path)
+            return path
+    raise ToolchainError(f"{stub} cannot do dw_ustack", f"make {path.name} beside it, with `btaot stub --unwind`")
+
+
+def unwinding(toolchain: Toolchain) -> Toolchain:
+    """Return the toolchain for a stub that reads unwind tables."""
+    return replace(toolchain, flags=(*toolchain.flags, "-DBTAOT_UNWIND"))
 
 
 @contextlib.contextmanager

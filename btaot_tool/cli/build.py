@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ..flags import add_compile_flags, options_from
-from ..stub import KINDS, cached_stub
+from ..stub import KINDS, cached_stub, stub_for
 from . import common
 
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ..inject import inject
 
-    inject(stub, done.meta, done.text, output)
+    inject(stub_for(stub, done.meta, done.text), done.meta, done.text, output)
     return 0
 
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from ..flags import add_compile_flags, options_from
-from ..stub import cached_stub
+from ..stub import cached_stub, stub_for
 from ..targets import host_target
 from . import common
 
@@ -47,7 +47,7 @@ def execute(meta: bytes, text: bytes, argv: list[str]) -> None:
 
     with tempfile.TemporaryDirectory(prefix="btaot-") as scratch:
         path = Path(scratch) / "program"
-        inject(cached_stub(host_target()), meta, text, path)
+        inject(stub_for(cached_stub(host_target()), meta, text), meta, text, path)
         unnamed = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     with contextlib.suppress(OSError):
         os.execve(_in_memory(unnamed), argv, os.environ)

@@ -54,6 +54,8 @@ HELPERS = {
     "ringbuf_discard": 133,
     "get_func_ip": 173,
     "get_attach_cookie": 174,
+    "get_current_task_btf": 158,
+    "task_pt_regs": 175,
     "for_each_map_elem": 164,
     "loop": 181,
     "map_lookup_percpu_elem": 195,

@@ -26,7 +26,7 @@ TIMERS = (ProbeKind.INTERVAL, ProbeKind.PROFILE)
 RUNNING = 0  # offset of the word that lets programs run, in the globals map
 LOST = 8  # offset of the counter in the globals map
 DYNAMIC_MIN = 64  # strings that can be longer than this are sent with their real length
-EVENTFUL = frozenset({"exit", "ctx", "kstack", "ustack", "usym"})
+EVENTFUL = frozenset({"exit", "ctx", "kstack", "ustack", "dw_ustack", "usym"})
 MARK = 0x8000  # in a length: the string was cut
 
 

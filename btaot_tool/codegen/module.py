@@ -159,6 +159,7 @@ _INTERNAL = {
     ),
     MapRole.SCRATCH: lambda: MapPlan("scratch", MapRole.SCRATCH, BPF_MAP["array"], 4, 0, 0, MapFlag.INTERNAL),
     MapRole.PARAMS: lambda: MapPlan("params", MapRole.PARAMS, BPF_MAP["array"], 4, 0, 1, MapFlag.INTERNAL),
+    MapRole.UNWIND: lambda: MapPlan("unwind", MapRole.UNWIND, BPF_MAP["array"], 4, 32, 0, MapFlag.INTERNAL, F_MMAPABLE),
     MapRole.STACKS: lambda: MapPlan(
         "stacks", MapRole.STACKS, BPF_MAP["lru_hash"], 16, 4, STACKS_KNOWN, MapFlag.INTERNAL
     ),

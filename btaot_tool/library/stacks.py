@@ -16,6 +16,7 @@ from ..payload.layout import ActionKind, MapRole, StackMode
 from ..sema.types import Stack, Type
 from ..syntax import tree
 from .base import Arg, Entry
+from .unwind import Unwinder
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -34,11 +35,13 @@ PRIME = 0x9E3779B97F4A7C15
 MODES = {m.name.lower(): m for m in StackMode}
 
 
-def _stack(name: str, user: bool) -> Entry:
+def _stack(name: str, user: bool, tables: bool = False) -> Entry:
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         mode = _mode(c, name, node, args)
         limit = args[1 if _names_mode(args) or len(args) == 2 else 0 :]
         depth = _depth(c, name, node, limit[0]) if limit else DEFAULT_DEPTH
+        if mode is StackMode.BUILD_ID and tables:
+            return c.error(node, "'build_id' stack mode can only be used for ustack")
         if mode is StackMode.BUILD_ID and not user:
             message = "'build_id' stack mode can only be used for ustack"
             if isinstance(node, tree.Call):
@@ -54,7 +57,7 @@ def _stack(name: str, user: bool) -> Entry:
         with g.lifetime():
             given = next((a for a in args if isinstance(a, tree.Positional)), None)
             depth = const(typ.limit) if given is None else g.clamp(g.scalar(given), typ.limit)
-            _collect(g, typ, place.ptr, depth)
+            _collect(g, typ, place.ptr, depth, tables)
         return place
 
     return Entry(name, (0, 2), check, emit)
@@ -91,7 +94,7 @@ def _depth(c: Checker, name: str, node: tree.Expr, arg: Arg) -> int:
     return min(arg.value, MAX_DEPTH)
 
 
-def _collect(g: Gen, typ: Stack, value: Any, depth: Any) -> None:
+def _collect(g: Gen, typ: Stack, value: Any, depth: Any, tables: bool) -> None:
     """Read the stack, send its frames if they are new, and write {id, frames, pid} to ``value``."""
     if typ.limit == 0:
         g.zero(value, KEY)
@@ -102,8 +105,11 @@ def _collect(g: Gen, typ: Stack, value: Any, depth: Any) -> None:
     g.zero(frames, 8 * area)
     build_id = typ.mode is StackMode.BUILD_ID
     width = BUILD_ID_FRAME if build_id else 8
-    flags = USER_STACK * typ.user | USER_BUILD_ID * build_id
-    size = g.helper("get_stack", g.ctx, frames, g.b.mul(depth, const(width)), flags)
+    if tables:
+        size = Unwinder(g, typ).collect(frames, depth)
+    else:
+        flags = USER_STACK * typ.user | USER_BUILD_ID * build_id
+        size = g.helper("get_stack", g.ctx, frames, g.b.mul(depth, const(width)), flags)
     size = g.clamp(size, width * typ.limit)
     g.b.store(_hash(g, frames, g.b.lshr(size, const(3)), typ.limit * width // 8), key)
     _set_word(g, key, 8, g.b.lshr(size, const(width.bit_length() - 1)))
@@ -184,4 +190,4 @@ def _mix(g: Gen, cell: Any, frame: Any) -> None:
     g.b.store(g.b.or_(g.b.shl(mixed, const(29)), g.b.lshr(mixed, const(35))), cell)
 
 
-ENTRIES = (_stack("kstack", False), _stack("ustack", True))
+ENTRIES = (_stack("kstack", False), _stack("ustack", True), _stack("dw_ustack", True, tables=True))

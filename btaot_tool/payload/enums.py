@@ -294,6 +294,7 @@ class MapRole(enum.IntEnum):
     IMPORTED = 8  # of an imported C source or object: its maps, and its data sections
     ROW = 9  # the row that runs a part of a block: key, then value, each 8-aligned
     LOCALS = 10  # variables that the parts of a block share
+    UNWIND = 11  # for dw_ustack: rows {u64 address, u32 pid, u32 0, u32 words[4]} in order; row 0: how many there are
 
 
 class ParamType(enum.IntEnum):

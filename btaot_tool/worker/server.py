@@ -71,8 +71,9 @@ def handle(request: Message) -> tuple[Message, bytes]:
 
 def _write_executable(request: Message, result: CompileResult) -> None:
     from ..inject import inject
+    from ..stub import stub_for
 
-    inject(Path(request["stub"]), result.meta, result.text, Path(request["output"]))
+    inject(stub_for(Path(request["stub"]), result.meta, result.text), result.meta, result.text, Path(request["output"]))
 
 
 def _reply(ok: bool, diagnostics: list[Diagnostic], dependencies: list[str] | None = None) -> Message:

@@ -17,6 +17,7 @@ struct instance;  /* attach.h */
 struct output;    /* output.h */
 struct events;    /* events.h */
 struct host;      /* host.h */
+struct unwind;    /* unwind.h */
 
 enum buffer_mode { BUFFER_DEFAULT, BUFFER_NONE, BUFFER_LINE, BUFFER_FULL };
 enum missing_policy { MISSING_ERROR, MISSING_WARN, MISSING_IGNORE };
@@ -41,6 +42,8 @@ struct config {
 struct options {
 	pid_t pid;                      /* -p, 0 if none */
 	const char *cmd;                /* -c */
+	pid_t *dwarf_pids;              /* --dwarf-pid, any number of times */
+	uint32_t dwarf_pid_count;
 	const char *output_path;        /* -o */
 	bool json;                      /* -f json */
 	enum buffer_mode buffer;        /* -B */
@@ -70,6 +73,7 @@ struct env {
 	struct output *out;
 	struct events *events;
 	struct packets *packets;        /* of skboutput(), or NULL */
+	struct unwind *unwind;          /* tables for dw_ustack; NULL: the script has none */
 	struct host *host;              /* what the attach side found out about this host; made by attach_expand() */
 	struct btf *btf;                /* kernel types, opened when first needed */
 	struct feature_cache *features;

@@ -21,6 +21,7 @@
 #include "params.h"
 #include "run.h"
 #include "symbols.h"
+#include "unwind.h"
 #include "util.h"
 
 #define SELF "/proc/self/exe"
@@ -76,13 +77,17 @@ static int self_read(struct env *env, const char *name)
 	return ret;
 }
 
-static int prepare(struct env *env)
+static int prepare(struct env *env, struct target *target)
 {
 	int ret;
 
 	limits_raise();
 	params_into_attach_points(env);
-	ret = maps_create(env);
+	ret = unwind_read(env, target);
+	if (!ret)
+		ret = maps_create(env);
+	if (!ret)
+		ret = unwind_store(env);
 	if (!ret)
 		ret = params_store(env);
 	if (!ret)
@@ -116,7 +121,7 @@ int main(int argc, char **argv)
 		return info_print(&env) ? 1 : 0;
 	ret = target_open(&env, &target);
 	if (!ret)
-		ret = prepare(&env);
+		ret = prepare(&env, &target);
 	if (!ret)
 		ret = run(&env, &target);
 	else

@@ -14,6 +14,7 @@
 
 #include "sys_bpf.h"
 #include "rights.h"
+#include "unwind.h"
 #include "util.h"
 
 #define OLD_KEY_MAX 512 /* MAX_BPF_STACK: the limit of keys before 5.16 */
@@ -169,6 +170,8 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 		spec.max_entries = (uint32_t)ringbuf_size(env);
 	} else if (m->role == BTAOT_MAP_ROLE_GLOBALS) {
 		spec.flags |= SYS_F_MMAPABLE;
+	} else if (UNWINDS && m->role == BTAOT_MAP_ROLE_UNWIND) {
+		spec.max_entries = unwind_entries(env);
 	} else if (m->role == BTAOT_MAP_ROLE_PERF) {
 		spec.max_entries = env->cpu_count;
 	} else if (map_allocates(m) && spec.max_entries > 1 && map_is_big(env, m, &spec)) {

@@ -10,6 +10,7 @@
 
 #include "number.h"
 #include "params.h"
+#include "unwind.h"
 #include "util.h"
 
 #define PID_MAX 0x400000u
@@ -24,7 +25,7 @@ struct option_row {
 	int (*set)(struct env *env, const char *value);
 };
 
-static int set_pid(struct env *env, const char *value)
+static int pid_parse(const char *value, pid_t *out)
 {
 	uint64_t pid;
 
@@ -36,8 +37,25 @@ static int set_pid(struct env *env, const char *value)
 		err("Pid out of range: %llu", (unsigned long long)pid);
 		return -ERANGE;
 	}
-	env->opt.pid = (pid_t)pid;
+	*out = (pid_t)pid;
 	return 0;
+}
+
+static int set_pid(struct env *env, const char *value)
+{
+	return pid_parse(value, &env->opt.pid);
+}
+
+static int set_dwarf_pid(struct env *env, const char *value)
+{
+	pid_t *pids = UNWINDS ? arena_alloc((env->opt.dwarf_pid_count + 1) * sizeof(pid_t)) : NULL;
+
+	if (!UNWINDS)
+		return 0;  /* the script has no dw_ustack */
+	if (env->opt.dwarf_pid_count)
+		memcpy(pids, env->opt.dwarf_pids, env->opt.dwarf_pid_count * sizeof(pid_t));
+	env->opt.dwarf_pids = pids;
+	return pid_parse(value, &pids[env->opt.dwarf_pid_count++]);
 }
 
 static int set_format(struct env *env, const char *value)
@@ -123,7 +141,7 @@ static const struct option_row rows[] = {
 	  "no effect: semaphores always are those of the file, in every process", NULL },
 	{ 0, false, 0, "probe-filter", "REGEX", "not supported: the probes are chosen when the script is compiled", refused },
 	{ 0, false, 0, "debuginfo", "DIR", "debug information is read when the script is compiled", refused },
-	{ 0, false, 0, "dwarf-pid", "PID", "debug information is read when the script is compiled", refused },
+	{ 0, false, 0, "dwarf-pid", "PID", "dw_ustack works in this process, too", set_dwarf_pid },
 	{ 'h', false, 0, "help", NULL, "show this help", set_help },
 	{ 'V', false, 0, "version", NULL, "show the version of the compiler", set_version },
 };

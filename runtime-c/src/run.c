@@ -22,6 +22,7 @@
 #include "maps.h"
 #include "output.h"
 #include "trials.h"
+#include "unwind.h"
 #include "util.h"
 
 #define IDLE_MS 200
@@ -206,7 +207,7 @@ static int start(struct env *env, struct target *target)
 {
 	int ret = env->opt.dry_run ? 0 : attach_run(env, BTAOT_PROBE_KIND_BEGIN, NULL);
 
-	if (!ret && env->opt.trials) {
+	if (!UNWINDS && !ret && env->opt.trials) {
 		env->stop = true;
 		return trials_run(env);
 	}

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "target.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "unwind.h"
 #include "util.h"
 
 #define TERM_PATIENCE_MS 1000
@@ -106,7 +109,7 @@ static int command_fork(struct env *env, struct target *target)
 
 int target_open(struct env *env, struct target *target)
 {
-	*target = (struct target){ -1, -1, -1 };
+	*target = (struct target){ .pidfd = -1, .go = -1, .result = -1 };
 	if (env->opt.cmd)
 		return command_fork(env, target);
 	if (!env->opt.pid)
@@ -118,12 +121,11 @@ int target_open(struct env *env, struct target *target)
 	return target->pidfd;
 }
 
-int target_start(struct env *env, struct target *target)
+/* Let the command begin; the result is that of its exec. */
+static int command_go(struct env *env, struct target *target)
 {
 	int code = 0;
 
-	if (target->go < 0)
-		return 0;
 	write_all(target->go, "", 1);
 	close(target->go);
 	target->go = -1;
@@ -135,6 +137,68 @@ int target_start(struct env *env, struct target *target)
 		err("Failed to run child: cannot execute '%s': %s", env->opt.cmd, strerror(code));
 	return -code;
 }
+
+static long trace(int request, pid_t pid, uint64_t address, long data)
+{
+	return syscall(SYS_ptrace, request, pid, address, data);
+}
+
+int target_start(struct env *env, struct target *target)
+{
+	if (UNWINDS && target->at_entry)
+		trace(PTRACE_DETACH, env->child, 0, 0);
+	return target->go < 0 ? 0 : command_go(env, target);
+}
+
+#ifdef __x86_64__
+/* Where a program begins, behind the work of its interpreter; 0 if nobody says. */
+static uint64_t program_entry(pid_t pid)
+{
+	uint64_t words[128] = {0}, *w = words;
+	char path[64];
+
+	str_printf(path, sizeof(path), "/proc/%d/auxv", pid);
+	read_file(path, (char *)words, sizeof(words));
+	while (*w && *w != AT_ENTRY && w < words + ARRAY_SIZE(words) - 2)
+		w += 2;
+	return w[1];
+}
+
+/* From its exec to a breakpoint at its entry. */
+static bool run_to_entry(pid_t pid)
+{
+	uint64_t entry = program_entry(pid);
+	long code;
+	int status;
+
+	if (trace(PTRACE_PEEKTEXT, pid, entry, (long)&code) || trace(PTRACE_POKETEXT, pid, entry, (code & ~0xffl) | 0xcc) ||
+	    trace(PTRACE_CONT, pid, 0, 0) || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		return false;
+	trace(PTRACE_POKETEXT, pid, entry, code);
+	return !trace(PTRACE_POKEUSER, pid, 16 * 8 /* rip */, (long)entry);
+}
+
+int target_run_to_entry(struct env *env, struct target *target)
+{
+	int status, ret;
+
+	target->at_entry = !trace(PTRACE_SEIZE, env->child, 0, PTRACE_O_TRACEEXEC);
+	ret = command_go(env, target);
+	if (ret)
+		return ret;
+	if (target->at_entry && waitpid(env->child, &status, 0) == env->child && run_to_entry(env->child))
+		return 0;
+	err("Failed to run child to entry");
+	return -ECHILD;
+}
+#else
+int target_run_to_entry(struct env *env, struct target *target)
+{
+	(void)env;
+	(void)target;
+	return -ENOTSUP;
+}
+#endif
 
 void target_close(struct env *env, struct target *target)
 {

@@ -14,18 +14,20 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "attach.h"
 #include "elf_file.h"
 #include "textbuf.h"
+#include "unwind.h"
 
 #define LOOK_BACK 32
 #define LISTED_MAX (256 << 20)
 /* Processes whose mappings are kept; the one that was not asked for the longest time makes room. */
 #define MAX_PROCESSES 256
 #define KNOWN_LINES 1024
+/* A file is not longer than this: what has no function there has no name. */
+#define GUESS_AFTER (1u << 30)
 /* Mappings kept of one process, the newest. */
 #define MAX_REGIONS 4096
 
@@ -154,8 +156,10 @@ static int compare_functions(const void *a, const void *b)
 
 	if (x->offset != y->offset)
 		return x->offset < y->offset ? -1 : 1;
-	/* The best name last: the search finds it first. */
-	return (y->rank > x->rank) - (y->rank < x->rank);
+	/* The best name last: the search finds it first.  Of equals it is the one that comes first in the file. */
+	if (x->rank == y->rank)
+		return x->name < y->name ? 1 : -1;
+	return y->rank < x->rank ? -1 : 1;
 }
 
 /* The kernel's code in every process is in no file, but in its memory. */
@@ -182,18 +186,20 @@ static void sort_functions(struct file *f)
 			   compare_functions);
 }
 
-static int map_file(struct elf_file *elf, uint32_t pid, const struct mapping *m, const char *file)
+int mapping_open(struct elf_file *elf, uint32_t pid, const struct mapping *m)
 {
 	char path[4200];
+	int n;
 
+	if (m->path_len == 6 && !memcmp(m->path, "[vdso]", 6))
+		return read_vdso(elf, pid, m);
 	str_printf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start,
-		 (unsigned long long)m->end);
-	if (elf_map(elf, path) == 0)
-		return 0;
-	str_printf(path, sizeof(path), "/proc/%u/root%s", pid, file);
-	if (elf_map(elf, path) == 0)
-		return 0;
-	return elf_map(elf, file);
+		   (unsigned long long)m->end);
+	if (m->path[0] != '/' || elf_map(elf, path) == 0)
+		return m->path[0] == '/' ? 0 : -ENOENT;
+	n = str_printf(path, sizeof(path), "/proc/%u/root", pid);
+	str_printf(path + n, sizeof(path) - (size_t)n, "%.*s", (int)m->path_len, m->path);
+	return elf_map(elf, path) == 0 ? 0 : elf_map(elf, path + n);
 }
 
 static struct cursor section(const struct elf_file *elf, const char *name)
@@ -210,13 +216,13 @@ static void read_functions(struct usyms *u, struct file *f, uint32_t pid, const 
 	void *arg[2] = {f, &f->elf};
 	bool vdso = f->path[0] == '[';
 
-	if (vdso ? read_vdso(&f->elf, pid, m) : map_file(&f->elf, pid, m, f->path))
+	if (mapping_open(&f->elf, pid, m))
 		return;
 	elf_symbols(&f->elf, add_function, arg);
 	sort_functions(f);
 	if (vdso)
 		return;
-	if (u->env->cfg.show_debug_info)
+	if (!UNWINDS && u->env->cfg.show_debug_info)
 		f->sections.line = section(&f->elf, ".debug_line");
 	if (!f->sections.line.p)
 		elf_unmap(&f->elf);
@@ -303,19 +309,13 @@ static void guess_region(struct usyms *u, struct process *proc, uint64_t addr)
 	for (uint32_t i = 0; i < u->env->instance_count; i++) {
 		const struct instance *inst = &u->env->instances[i];
 		uint16_t kind = u->env->payload.attaches[inst->attach].kind;
-		struct region r = {.start = addr - inst->address};
-		struct mapping m = {.path = inst->target};
-		struct stat st;
+		struct region r = {.start = addr - inst->address, .end = addr + GUESS_AFTER};
+		struct mapping m = {.major = UINT32_MAX, .inode = i, .path = inst->target};
 
-		if (kind < BTAOT_PROBE_KIND_UPROBE || kind > BTAOT_PROBE_KIND_USDT || r.start & (page_size() - 1) ||
-		    stat(inst->target, &st))
+		if (kind < BTAOT_PROBE_KIND_UPROBE || kind > BTAOT_PROBE_KIND_USDT || r.start & (page_size() - 1))
 			continue;
-		m.inode = st.st_ino;
-		m.major = major(st.st_dev);
-		m.minor = minor(st.st_dev);
 		m.path_len = strlen(m.path);
 		r.file = find_file(u, proc->pid, &m);
-		r.end = r.start + (uint64_t)st.st_size;
 		add_region(proc, &r);
 		return;
 	}
@@ -511,7 +511,7 @@ bool usyms_line(struct usyms *u, const struct usym *sym, struct source *line)
 {
 	struct known_line *known = &u->known[(sym->place ^ sym->place >> 10) % KNOWN_LINES];
 
-	if (!sym->file || !sym->file->sections.line.p)
+	if (UNWINDS || !sym->file || !sym->file->sections.line.p)
 		return false;
 	if (known->file != sym->file || known->place != sym->place) {
 		known->file = sym->file;

@@ -41,4 +41,8 @@ struct mapping {
 /* Parse the line at *text (moved behind it); false if it is no mapping or not executable.  For fuzzers, too. */
 bool mapping_parse(const char **text, const char *end, struct mapping *m);
 
+/* The file of a mapping, opened as its process sees it; that of "[vdso]" is a copy, not to be unmapped.  0 or -errno. */
+struct elf_file;
+int mapping_open(struct elf_file *elf, uint32_t pid, const struct mapping *m);
+
 #endif
