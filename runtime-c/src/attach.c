@@ -175,7 +175,7 @@ static bool report_why(struct env *env, const struct btaot_attach *at)
 	bool known = host->why != NULL;
 
 	if (known)
-		report(env, at, "%s", host->why);
+		report(env, *host->why == '\t' ? NULL : at, "%s", host->why + (*host->why == '\t'));
 	host->why = NULL;
 	return known;
 }
@@ -455,7 +455,7 @@ int attach_all(struct env *env)
 			ret = attach_range(env, first, end);
 	}
 	if (!ret && !attach_count(env)) {
-		err("Attachment failed for all probes.");
+		err(env->cfg.missing_probes == MISSING_IGNORE ? "No probes to attach" : "Attachment failed for all probes.");
 		ret = -ENOENT;
 	}
 	return ret;

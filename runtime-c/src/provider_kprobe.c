@@ -105,7 +105,7 @@ static int explain_kprobe(struct env *env, const struct instance *inst, int ret)
 			     "to it will likely fail", attach_place(env, attach_of(env, inst)), inst->func);
 		return attach_no_match(env, inst->attach);
 	case -EILSEQ:
-		return attach_explain(env, ret, "Possible attachment attempt in the middle of an instruction, try a different "
+		return attach_explain(env, ret, "\tPossible attachment attempt in the middle of an instruction, try a different "
 				      "offset.");
 	case -EADDRNOTAVAIL:
 		return attach_explain(env, ret, "several kernel functions are named %s: name its module, or attach to an address",

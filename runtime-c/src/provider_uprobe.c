@@ -123,7 +123,7 @@ static int add_by_address(struct expansion *x)
 	uint64_t offset;
 
 	if (!elf_address_to_offset(&x->elf, at->value, true, &offset))
-		return attach_explain(x->env, -ENOENT, "Could not resolve address: %s:0x%llx", x->path,
+		return attach_explain(x->env, -ENOENT, "\tCould not resolve address: %s:0x%llx", x->path,
 				      (unsigned long long)at->value);
 	add_instance(x, name, offset, *name ? 0 : at->value);
 	return 0;

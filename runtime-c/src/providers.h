@@ -16,7 +16,7 @@ extern const struct provider provider_software, provider_hardware, provider_watc
 extern const struct provider provider_fentry, provider_fexit, provider_iter;
 
 /* Explain a failure in words; printed before "Unable to attach probe" or "No matches", as an error or a warning as
- * missing_probes says.  Returns `ret`. */
+ * missing_probes says, with its place in the script unless it begins with a tab (as in bpftrace).  Returns `ret`. */
 int attach_explain(struct env *env, int ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same for what the host does not have; returns -ENOENT. */
