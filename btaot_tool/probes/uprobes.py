@@ -78,6 +78,8 @@ class UserFunctionProbe(FunctionProbe):
             raise self._bad(point, ctx, "Cannot use wildcards with source code location")
         if len(rest) not in (2, 3) or not rest[0] or not rest[1]:
             raise self._bad(point, ctx, _FORMAT)
+        if not binary:
+            raise self._bad(point, ctx, "Unspecified target binary, cannot attach by source code location.")
         names = zip(("line", "column"), rest[1:], strict=False)
         numbers = [self._number(point, ctx, text, f"Invalid {what} number") for what, text in names]
         text = f"{self.name}:{binary}@{':'.join(rest)}"

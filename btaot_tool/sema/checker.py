@@ -92,7 +92,10 @@ class ExpressionChecker(CheckerService):
 
     def _apply(self, entry: library.Entry, node: tree.Expr, args: list[library.Arg]) -> Type:
         if entry.unsafe and not self.options.unsafe:
-            self.error(node, f"{entry.name}() is an unsafe function being used in safe mode", "build with --unsafe")
+            what = "unsafe. To use you need the --unsafe flag"  # what macros of bpftrace's library say
+            if entry.name in ("join", "system"):
+                what = "an unsafe function being used in safe mode"
+            self.error(node, f"{entry.name}() is {what}", "build with --unsafe")
         low, high = entry.arity
         if not low <= len(args) <= high:
             return self.error(node, f"{entry.name}() {_count(low, high, len(args))} ({len(args)} provided)")

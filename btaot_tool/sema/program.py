@@ -49,10 +49,10 @@ def check_program(
     templates = _templates(program, ParseContext(kernel, diags, programs, options.target, options.unsafe))
     table = _add_user_types(templates, table, programs)
     diags.check()
-    if not templates:
-        raise diags.fatal(None, "the script has no probes", "a script needs at least one, such as: begin { }")
     check_variables(program, diags)
     diags.check()
+    if not templates:
+        raise diags.fatal(None, "the script has no probes", "a script needs at least one, such as: begin { }")
     shared = Globals()
     _declare_maps(program, shared, diags)
     params: dict[str, NamedParam] = {}

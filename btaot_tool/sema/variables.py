@@ -27,7 +27,9 @@ class _Known:
 
 
 def check_variables(program: tree.Program, diags: Diagnostics) -> None:
-    """Check the variables of all probes."""
+    """Check the variables of all functions and probes."""
+    for subprog in program.subprogs:
+        _Variables(diags).subprog(subprog)
     for probe in program.probes:
         _Variables(diags).probe(probe)
 
@@ -44,6 +46,15 @@ class _Variables(Rewriter):
             if probe.predicate is not None:
                 self.rewrite(probe.predicate)
             self.rewrite(probe.body)
+
+    def subprog(self, subprog: tree.Subprog) -> None:
+        """Check one function."""
+        with self._scope():
+            for param in subprog.params:
+                self.rewrite(param.type)
+                self._scopes[-1][param.name] = _Known(param.span, "This is the function parameter.")
+            self.rewrite(subprog.result)
+            self.rewrite(subprog.body)
 
     @contextmanager
     def _scope(self) -> Iterator[None]:

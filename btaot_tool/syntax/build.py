@@ -127,11 +127,11 @@ class Builder:
         return tree.MacroParam(self.at(start, end), word[1:] if kind == "var" else word, kind)
 
     def subprog(self, values: Values, start: int, end: int) -> tree.Subprog:
-        params = [v for v in values if isinstance(v, tuple) and not isinstance(v, Token)]
+        params = [v for v in values if isinstance(v, tree.SubprogParam)]
         return tree.Subprog(self.at(start, end), self.word(values[1]), params, values[-2], _plain(values[-1]))
 
-    def argument(self, values: Values, start: int, end: int) -> tuple[str, tree.TypeName | tree.TypeOf]:
-        return self.word(values[0])[1:], values[2]
+    def argument(self, values: Values, start: int, end: int) -> tree.SubprogParam:
+        return tree.SubprogParam(self.at(start, end), self.word(values[0])[1:], values[2])
 
     def probe(self, values: Values, start: int, end: int) -> tree.Probe:
         points = [v for v in values if isinstance(v, tree.AttachPoint)]

@@ -16,7 +16,7 @@ from .context import words
 from .lalr import Token, run
 from .lexer import Lexer
 from .parse import parse, syntax_tables
-from .tree import Cast, Let, Subprog, TypeName, TypeOf, Unary
+from .tree import Cast, Let, Subprog, SubprogParam, TypeName, Unary
 
 INDENT = "  "
 CONTINUATION = "    "
@@ -98,7 +98,7 @@ class _Roles(Builder):
         self._note_colons(values)
         return super().subprog(values, start, end)
 
-    def argument(self, values: Values, start: int, end: int) -> tuple[str, TypeName | TypeOf]:
+    def argument(self, values: Values, start: int, end: int) -> SubprogParam:
         self._note_colons(values)
         return super().argument(values, start, end)
 

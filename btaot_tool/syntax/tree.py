@@ -385,11 +385,19 @@ class Macro(Node):
 
 
 @dataclass(eq=False, slots=True)
+class SubprogParam(Node):
+    """``$a : T`` of a function."""
+
+    name: str
+    type: TypeName | TypeOf
+
+
+@dataclass(eq=False, slots=True)
 class Subprog(Node):
     """``fn name($a : T) : R { }``."""
 
     name: str
-    params: list[tuple[str, TypeName | TypeOf]]
+    params: list[SubprogParam]
     result: TypeName | TypeOf
     body: Block
 

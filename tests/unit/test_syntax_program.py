@@ -233,7 +233,7 @@ def test_sections() -> None:
         ("add", [("x", "ident"), ("y", "var"), ("@z", "map")]),
     ]
     f, g = p.subprogs
-    assert [(n, show(t)) for n, t in f.params] == [("a", "uint64"), ("b", "struct foo*")]
+    assert [(p.name, show(p.type)) for p in f.params] == [("a", "uint64"), ("b", "struct foo*")]
     assert (show(f.result), show(g.result)) == ("void", "string[4]")
     assert [q.attach_points[0].provider for q in p.probes] == ["begin", "end"]
 
