@@ -81,6 +81,15 @@ class ElfProgram:
                     return address
         return None
 
+    def object_size(self, name: str) -> int:
+        """Return the bytes of a variable; 0 if no symbol has this name."""
+        for table in self.elf.iter_sections():
+            if table["sh_type"] in _TABLES:
+                for symbol in table.get_symbol_by_name(name) or ():
+                    if symbol["st_shndx"] != "SHN_UNDEF":
+                        return int(symbol["st_size"])
+        return 0
+
     def _tables(self) -> Iterator[tuple[bytes, Iterator[tuple[int, int]]]]:
         """Yield the strings and the functions of each symbol table."""
         for table in self.elf.iter_sections():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, const
 from ..codegen.values import Memory, Scalar, Value
+from ..dwarf.reader import DwarfError
 from ..payload.layout import Feature, ProbeKind, SymbolKind
-from ..sema.types import KSYM, UINT64, USYM, Ptr, Space, Type, Unknown
+from ..sema.types import KSYM, UINT64, USYM, Int, Ptr, Space, Type, Unknown
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
@@ -92,7 +94,16 @@ def _check_uaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if name is not None and not _SYMBOL.fullmatch(name):
         valid = f"a valid symbol (^{_SYMBOL.pattern}$)"
         return c.error(node, f'{_written(node)}() expects a string that is {valid} as input ("{name}" provided)')
-    return Ptr(UINT64, Space.USER)
+    return Ptr(Int(_variable_size(c, name), False), Space.USER)
+
+
+def _variable_size(c: Checker, name: str | None) -> int:
+    """The size of a variable of the program that this machine has, if it is that of a smaller integer; else 8."""
+    size = 0
+    with contextlib.suppress(DwarfError):
+        program = c.programs.find(c.template.args.target) if c.programs else None
+        size = program.elf.object_size(name) if program and name else 0
+    return size if size in (1, 2, 4) else 8
 
 
 def _written(node: tree.Expr) -> str:

@@ -65,6 +65,7 @@ def check_program(
             checker = Checker(template, shared, kernel, template.table or table, options, quiet, config, params)
             checker.functions = code.functions
             checker.subprograms = frozenset(subprog.name for subprog in program.subprogs)
+            checker.programs = programs
             checker.final = final
             checker.check()
             positional = max(positional, checker.positional)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from .. import library
 from ..config import Config
 from ..diagnostics import Diagnostics, Span
+from ..dwarf.programs import Programs
 from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
 from ..payload.layout import TypeKind
@@ -58,6 +59,7 @@ class CheckerService:
         self.diags = diags
         self.config = config
         self.functions: Mapping[str, CFunc] = {}  # of imported C sources
+        self.programs: Programs | None = None  # that the script probes, as this machine has them
         self.subprograms: frozenset[str] = frozenset()  # names of functions of the script (fn)
         self.max_strlen: int = config.max_strlen
         self.stack_mode: str = config.stack_mode

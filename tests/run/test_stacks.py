@@ -143,7 +143,7 @@ def test_addresses_of_a_program(build: Builder, kind: str, request: pytest.Fixtu
     program = request.getfixturevalue(kind)
     point = f"probe:{program}"
     binary = build(
-        f'u{point}:leaf, u{point}:middle {{ printf("%d %ld\\n", *(int32 *)uaddr("counter"), *uaddr("big")); }} '
+        f'u{point}:leaf, u{point}:middle {{ printf("%d %ld\\n", *uaddr("counter"), *uaddr("big")); }} '
         f'uret{point}:leaf {{ printf("%d\\n", *(int32 *)uaddr("counter")); }}'
     )
     shown = run([binary, "-c", f"{program} outer"]).stdout.split("\n")
