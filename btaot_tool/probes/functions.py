@@ -47,7 +47,7 @@ class KernelFunctionProbe(FunctionProbe):
         if not name and not ctx.unsafe:
             raise self._bad(point, ctx, "Probing by address requires --unsafe", "build with --unsafe")
         module = point.parts[0] if len(point.parts) == 2 else ""
-        text = ":".join((self.name, *point.parts))
+        text = ":".join((self.name, *point.parts[:-1], point.parts[-1] if name else str(value)))
         return AttachSpec(self, point, text, target=module, name=name, value=value, flags=wildcard_flag(module, name))
 
 

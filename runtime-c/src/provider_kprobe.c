@@ -100,6 +100,8 @@ static int explain_kprobe(struct env *env, const struct instance *inst, int ret)
 {
 	switch (ret) {
 	case -ENOENT:
+		if (!*inst->func)  /* an address */
+			return ret;
 		if (env->cfg.missing_probes != MISSING_IGNORE)
 			note("%sWARNING: %s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching "
 			     "to it will likely fail", attach_place(env, attach_of(env, inst)), inst->func);
