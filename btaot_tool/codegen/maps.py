@@ -262,7 +262,9 @@ class Maps(Structs):
         self.b.position_at_end(end)
         value = self.b.load(total, typ=I64)
         if agg.kind in (TypeKind.AVG, TypeKind.STATS):
-            value = self.arithmetic("/", value, self.b.load(count, typ=I64), agg.signed)
+            seen = self.b.load(count, typ=I64)
+            none = self.b.icmp_unsigned("==", seen, const(0))
+            value = self.arithmetic("/", value, self.b.or_(seen, self.b.zext(none, I64)), agg.signed)
         return Scalar(Int(8, agg.signed), value)
 
     def _add_share(self, agg: Agg, share: Any, total: Any, count: Any) -> None:

@@ -246,7 +246,7 @@ def _check_concat(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 def _emit_concat(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     typ = g.template.types[node]
     left, right = (text_memory(g, expression(a)) for a in args)
-    place = g.temp(typ)
+    place = g.temp(typ, typ.size + right.type.size)  # the verifier takes both lengths at their most
     g.zero(place.ptr, typ.size, place.align)
     first = g.helper("probe_read_kernel_str", place.ptr, min(typ.size, left.type.size), left.ptr)
     at = g.clamp(g.b.sub(first, const(1)), typ.size - 1)

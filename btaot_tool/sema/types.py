@@ -454,7 +454,12 @@ def _join_int(a: Int, b: Int) -> Int:
 
 def _nameless(t: Type) -> Type:
     """Return the type of an item of a tuple that is widened: numbers lose their names."""
-    return Int(t.bytes, t.signed) if isinstance(t, Enum) else t
+    match t:
+        case Enum():
+            return Int(t.bytes, t.signed)
+        case Tuple() | Record():
+            return replace(t, items=tuple(map(_nameless, t.items)))
+    return t
 
 
 def join(a: Type, b: Type) -> Type | None:

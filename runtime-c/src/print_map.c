@@ -48,10 +48,11 @@ static void put_value(const struct printer *p, struct textbuf *b, const uint8_t 
 /* A key as text; the result is in p->o->cell. */
 static void format_key(const struct printer *p, const uint8_t *key)
 {
+	static const struct value_src whole = {NULL, 0, 1};  /* div is for values */
 	struct textbuf text = {0};
 
 	if (p->map->key_type != BTAOT_NONE)
-		value_put(p->o, &text, p->o->payload->types + p->map->key_type, key, &p->src, false);
+		value_put(p->o, &text, p->o->payload->types + p->map->key_type, key, &whole, false);
 	text_free(&p->o->cell);
 	p->o->cell = text;
 }
