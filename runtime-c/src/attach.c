@@ -18,6 +18,7 @@
 #include "host.h"
 #include "map_rows.h"
 #include "providers.h"
+#include "regex.h"
 #include "rights.h"
 #include "symbols.h"
 #include "sys_bpf.h"
@@ -282,7 +283,7 @@ static int check_limits(struct env *env)
 		count += !env->instances[i].multi || !i || !env->instances[i - 1].multi ||
 			 env->instances[i].attach != env->instances[i - 1].attach;
 	if (!count) {
-		err("No probes to attach");
+		say("No probes to attach\n");
 		return -ENOENT;
 	}
 	if (count <= env->cfg.max_probes)
@@ -324,13 +325,31 @@ static int value_resolve(struct env *env, uint32_t attach)
 		return 0;
 	ret = symbol_get(env, (uint32_t)at->value, NULL, &value);
 	if (!ret && !value) {
-		err("%s: the parameter of %s must be a number above 0", symbol_place(env, &env->payload.symbols[at->value]),
+		const struct btaot_symbol *sym = &env->payload.symbols[at->value];
+
+		err("%s: the parameter $%u of %s must be a number above 0", symbol_place(env, sym), (unsigned int)sym->imm,
 		    attach_str(env, at->text));
 		ret = -EINVAL;
 	}
 	at->value = value;
 	at->flags &= (uint16_t)~BTAOT_ATTACH_FLAG_VALUE_SYMBOL;
 	return ret;
+}
+
+/* Keep the instances that --probe-filter names, and those that are run by hand. */
+static void filter_instances(struct env *env)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < env->instance_count; i++) {
+		const struct instance *inst = &env->instances[i];
+		uint16_t kind = env->payload.attaches[inst->attach].kind;
+
+		if (kind == BTAOT_PROBE_KIND_BEGIN || kind == BTAOT_PROBE_KIND_END || kind == BTAOT_PROBE_KIND_SELF_SIGNAL ||
+		    regex_search(env->opt.probe_filter, inst->name))
+			env->instances[kept++] = *inst;
+	}
+	env->instance_count = kept;
 }
 
 int attach_expand(struct env *env)
@@ -345,6 +364,8 @@ int attach_expand(struct env *env)
 		return -ENOENT;
 	raise_descriptor_limit(env);
 	ret = check_blocks(env);
+	if (env->opt.probe_filter)
+		filter_instances(env);
 	return ret ? ret : check_limits(env);
 }
 

@@ -52,6 +52,7 @@ struct options {
 	uint16_t trials;                /* --test, --bench: BTAOT_PROBE_KIND_TEST or BENCH; 0: a normal run */
 	const char *btf_path;           /* --btf FILE */
 	const char *traceable_path;     /* --traceable-functions FILE */
+	const char *probe_filter;       /* --probe-filter REGEX, NULL: none */
 	bool usdt_file_activation;      /* --usdt-file-activation: what the runtime does anyway */
 	char **positional;              /* positional parameters of the script */
 	uint32_t positional_count;

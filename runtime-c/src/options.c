@@ -10,6 +10,7 @@
 
 #include "number.h"
 #include "params.h"
+#include "regex.h"
 #include "unwind.h"
 #include "util.h"
 
@@ -94,6 +95,17 @@ static int set_bench(struct env *env, const char *value)
 	return 0;
 }
 
+static int set_filter(struct env *env, const char *value)
+{
+	const char *wrong = regex_check(value);
+
+	env->opt.probe_filter = value;
+	if (!wrong)
+		return 0;
+	err("Invalid --probe-filter regex '%s': %s", value, wrong);
+	return -EINVAL;
+}
+
 static int set_mode(struct env *env, const char *value)
 {
 	if (!strcmp(value, "test"))
@@ -139,7 +151,7 @@ static const struct option_row rows[] = {
 	  "kernel functions that wildcards may name, as in available_filter_functions", NULL },
 	{ 0, false, MEMBER(usdt_file_activation), "usdt-file-activation", NULL,
 	  "no effect: semaphores always are those of the file, in every process", NULL },
-	{ 0, false, 0, "probe-filter", "REGEX", "not supported: the probes are chosen when the script is compiled", refused },
+	{ 0, false, 0, "probe-filter", "REGEX", "attach only probes whose name matches, and begin and end", set_filter },
 	{ 0, false, 0, "debuginfo", "DIR", "debug information is read when the script is compiled", refused },
 	{ 0, false, 0, "dwarf-pid", "PID", "dw_ustack works in this process, too", set_dwarf_pid },
 	{ 'h', false, 0, "help", NULL, "show this help", set_help },

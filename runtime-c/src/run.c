@@ -61,8 +61,8 @@ static bool waits_for_events(const struct env *env)
 {
 	bool waits = false;
 
-	for (uint32_t i = 0; i < env->payload.attach_count; i++)
-		switch (env->payload.attaches[i].kind) {
+	for (uint32_t i = 0; i < env->instance_count; i++)
+		switch (env->payload.attaches[env->instances[i].attach].kind) {
 		case BTAOT_PROBE_KIND_ITER:
 			return false;  /* it has run to its end */
 		case BTAOT_PROBE_KIND_BEGIN:

@@ -1,0 +1,23 @@
+/* Answers for tests/unit/test_regex.py: lines "expression<TAB>text" on standard input, 0, 1 or what is wrong on standard output. */
+#include <stdio.h>
+#include <string.h>
+
+#include "regex.h"
+
+int main(void)
+{
+	char line[256];
+
+	while (fgets(line, sizeof(line), stdin)) {
+		char *text = strchr(line, '\t');
+		const char *wrong;
+
+		if (!text)
+			return 1;
+		*text++ = 0;
+		text[strcspn(text, "\n")] = 0;
+		wrong = regex_check(line);
+		puts(wrong ? wrong : regex_search(line, text) ? "1" : "0");
+	}
+	return 0;
+}

@@ -1,0 +1,64 @@
+"""The regular expressions of --probe-filter: random ones, compared with Python's."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from btaot_tool.stub import runtime_dir, zig_command
+
+FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SETS = ("[ab]", "[^a]", "[a-c1]", "\\d", "\\w", "\\s", "\\D", "\\W", "\\S", "[\\d:]", "\\.", "[-a]", "[]a]")
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the program of c/regex.c."""
+    program = tmp_path_factory.mktemp("regex") / "regex"
+    sources = [Path(__file__).parent / "c/regex.c", runtime_dir() / "regex.c"]
+    subprocess.run([*zig_command(), "cc", *FLAGS, f"-I{runtime_dir()}", *sources, "-o", program], check=True)
+    return program
+
+
+def ask(answer: Path, questions: list[tuple[str, str]]) -> list[str]:
+    lines = "".join(f"{expression}\t{text}\n" for expression, text in questions)
+    return subprocess.run([answer], input=lines, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def expression(r: random.Random, depth: int) -> str:
+    result = ""
+    for _ in range(r.randrange(4)):
+        kind = r.random()
+        group = f"({expression(r, depth - 1)})" if depth else "b"
+        atom = r.choice("abc:x1") if kind < 0.5 else "." if kind < 0.6 else r.choice(SETS) if kind < 0.7 else group
+        result += atom + r.choice(("", "", "", "*", "+", "?", "{2}", "{1,2}", "{1,}", "*?"))
+    if r.random() < 0.25:
+        result += "|" + expression(r, max(0, depth - 1))
+    return r.choice(("", "", "", "", "^")) + result + r.choice(("", "", "", "", "$"))
+
+
+def test_random_expressions(answer: Path) -> None:
+    r = random.Random(1)
+    questions = []
+    while len(questions) < 4000:
+        found = expression(r, 2)
+        try:
+            re.compile(found)
+        except re.error:
+            continue
+        questions.append((found, "".join(r.choice("abc:x1. _Z") for _ in range(r.randrange(8)))))
+    wrong = [
+        (question, given)
+        for question, given in zip(questions, ask(answer, questions), strict=True)
+        if given != str(int(bool(re.search(*question))))
+    ]
+    assert not wrong, wrong[:5]
+
+
+@pytest.mark.parametrize(("wrong", "what"), [("(", "Mismatched"), ("a)", "Mismatched"), ("[a", "Unexpected character")])
+def test_damaged_expressions(wrong: str, what: str, answer: Path) -> None:
+    assert what in ask(answer, [(wrong, "a")])[0]
