@@ -7,7 +7,7 @@ laid out the same in maps, events and on the stack.  Sizes are bytes.  Layouts n
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ..kernel.types import ORIGIN

@@ -97,12 +97,10 @@ static int set_bench(struct env *env, const char *value)
 
 static int set_filter(struct env *env, const char *value)
 {
-	const char *wrong = regex_check(value);
-
 	env->opt.probe_filter = value;
-	if (!wrong)
+	if (regex_valid(value))
 		return 0;
-	err("Invalid --probe-filter regex '%s': %s", value, wrong);
+	err("Invalid --probe-filter regex '%s'", value);
 	return -EINVAL;
 }
 

@@ -1,23 +1,19 @@
 /* regex.c - regular expressions by backtracking, straight from their text.
  *
- * What is written for the names of probes: . [a-z] [^a-z] \d \w \s and other escapes, ( ), |, * + ? {n} {n,} {n,m} (each
- * also with ? behind, which changes nothing where only the match counts), ^ and $. */
+ * What is written for the names of probes: . [a-z] [^a-z] \d \w \s and other escapes, ( ), |, * + ? (each also with ?
+ * behind, which changes nothing where only the match counts), ^ and $.  No {n}: it stands for itself. */
 #include "regex.h"
 
 #include <stddef.h>
 
-#define FOREVER 0xffffu
-
-/* A group that is being repeated: what comes once its inside has matched. */
+/* A group that is being matched: what comes once its inside has. */
 struct group {
 	const char *inside;
-	const char *next;           /* behind the group and its quantifier */
-	unsigned int min, max, done;
+	const char *end;            /* behind it: its quantifier */
 	const char *from;           /* where this round began */
 	const struct group *outer;
 };
 
-/* Whether what is left of the expression at p, and then of the groups around it, matches at s of the text at start. */
 static bool match(const char *start, const char *p, const char *s, const struct group *g);
 
 /* Behind the atom at p: a character, an escape, a set or a group. */
@@ -26,93 +22,47 @@ static const char *atom_end(const char *p)
 	int depth = 0;
 
 	do {
-		if (*p == '\\' && p[1]) {
-			p++;
-		} else if (*p == '[') {
-			p += p[1] == '^' ? 2 : 1;
-			do
-				p += *p == '\\' && p[1] ? 2 : 1;
-			while (*p && *p != ']');
-		}
+		if (*p == '[')
+			for (p += p[1] == '^' ? 2 : 1; *p && *++p && *p != ']';)
+				p += *p == '\\' && p[1];
 		depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
-		if (*p)
-			p++;
+		p += *p == '\\' && p[1];
+		p += !!*p;
 	} while (*p && depth > 0);
 	return p;
 }
 
-/* Whether c is one of `count` characters from `first` on. */
-static bool within(int c, int first, int count)
-{
-	return c >= first && c < first + count;
-}
-
-static const char *number(const char *p, unsigned int *n)
-{
-	for (*n = 0; within(*p, '0', 10); p++)
-		*n = *n * 10 + (unsigned int)(*p - '0');
-	return p;
-}
-
-static const char *quantifier(const char *p, unsigned int *min, unsigned int *max)
-{
-	*min = *p != '*' && *p != '?';
-	*max = *p == '*' || *p == '+' ? FOREVER : 1;
-	if (*p == '{') {
-		p = number(p + 1, min);
-		*max = *min;
-		if (*p == ',') {
-			const char *digits = p + 1;
-
-			p = number(digits, max);
-			if (p == digits)
-				*max = FOREVER;
-		}
-	} else if (*p != '*' && *p != '?' && *p != '+') {
-		return p;
-	}
-	p += *p != 0;
-	return p + (*p == '?');
-}
-
 /* \d \w \s; the capital letters mean the opposite.  Other escaped characters stand for themselves. */
-static bool in_class(char name, unsigned char c)
+static bool in_class(char name, char c)
 {
-	bool found = within(c, '0', 10);
+	bool digit = c >= '0' && c <= '9', space = c == ' ' || (c >= '\t' && c <= '\r');
+	char kind = name | 32;
 
-	switch (name | 32) {
-	case 'd':
-		break;
-	case 'w':
-		found |= within(c | 32, 'a', 26) || c == '_';
-		break;
-	case 's':
-		found = c == ' ' || within(c, '\t', 5);
-		break;
-	default:
-		return name == (char)c;
-	}
-	return found == !!(name & 32);
+	if (kind != 'd' && kind != 's' && kind != 'w')
+		return name == c;
+	if (kind == 'w')
+		digit |= c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z');
+	return (kind == 's' ? space : digit) == (name == kind);
 }
 
-static bool one(const char *p, const char *end, unsigned char c)
+static bool one(const char *p, const char *end, char c)
 {
 	bool inverse, found = false;
 
 	if (*p == '.')
 		return true;
-	if (*p == '\\')
-		return in_class(p[1], c);
 	if (*p != '[')
-		return *p == (char)c;
+		return *p == '\\' ? in_class(p[1], c) : *p == c;
 	inverse = *++p == '^';
 	for (p += inverse; p < end - 1; p++) {
-		if (*p == '\\')
+		if (*p == '\\') {
 			found |= in_class(*++p, c);
-		else if (p[1] == '-' && p + 2 < end - 1)
-			found |= (unsigned char)*p <= c && c <= (unsigned char)p[2], p += 2;
-		else
-			found |= *p == (char)c;
+		} else if (p[1] == '-' && p + 2 < end - 1) {
+			found |= c >= *p && c <= p[2];
+			p += 2;
+		} else {
+			found |= *p == c;
+		}
 	}
 	return found != inverse;
 }
@@ -130,70 +80,63 @@ static bool any(const char *start, const char *p, const char *s, const struct gr
 	}
 }
 
-/* One more round of a group, as many as it may have, then what follows it. */
-static bool rounds(const char *start, const struct group *g, const char *s)
-{
-	struct group round = *g;
-
-	round.done++;
-	round.from = s;
-	if (g->done < g->max && (s != g->from || g->done < g->min) && any(start, g->inside, s, &round))
-		return true;
-	return g->done >= g->min && match(start, g->next, s, g->outer);
-}
-
+/* Whether what is left of the expression at p, and then of the groups around it, matches at s of the text at start. */
 static bool match(const char *start, const char *p, const char *s, const struct group *g)
 {
-	unsigned int min, max, n = 0;
-	const char *end, *next;
+	const char *end = p, *next, *from = s;
+	bool again, round = !*p || *p == '|' || *p == ')';
 
-	if (!*p || *p == '|' || *p == ')')
-		return !g || rounds(start, g, s);
-	if (*p == '^')
-		return s == start && match(start, p + 1, s, g);
-	if (*p == '$')
-		return !*s && match(start, p + 1, s, g);
-	end = atom_end(p);
-	next = quantifier(end, &min, &max);
-	if (*p == '(') {
-		struct group inner = { p + (p[1] == '?' && p[2] == ':' ? 3 : 1), next, min, max, 0, NULL, g };
-
-		return rounds(start, &inner, s);
-	}
-	while (n < max && s[n] && one(p, end, (unsigned char)s[n]))
-		n++;
-	for (;; n--) {
-		if (n < min)
-			return false;
-		if (match(start, next, s + n, g))
+	if (round) {  /* one round of a group is over */
+		if (!g)
 			return true;
-		if (!n)
-			return false;
+		p = g->inside - 1;
+		end = g->end;
+		from = g->from;
+		g = g->outer;
+	} else if (*p == '^' || *p == '$') {
+		return (*p == '^' ? s == start : !*s) && match(start, p + 1, s, g);
+	} else {
+		end = atom_end(p);
 	}
+	again = *end == '*' || *end == '+';
+	next = end + (again || *end == '?');
+	next += next > end && *next == '?';
+	if (*p == '(') {
+		struct group inner = { p + 1, end, s, g };
+
+		if ((!round || (again && s != from)) && any(start, p + 1, s, &inner))
+			return true;
+		return (round || *end == '*' || *end == '?') && match(start, next, s, g);
+	}
+	while (*s && one(p, end, *s) && (s == from || again))
+		s++;
+	for (; s >= from + !(*end == '*' || *end == '?'); s--)
+		if (match(start, next, s, g))
+			return true;
+	return false;
 }
 
 bool regex_search(const char *expression, const char *text)
 {
-	for (const char *s = text;; s++) {
-		if (any(text, expression, s, NULL))
-			return true;
-		if (!*s)
+	const char *s = text;
+
+	while (!any(text, expression, s, NULL))
+		if (!*s++)
 			return false;
-	}
+	return true;
 }
 
-const char *regex_check(const char *p)
+bool regex_valid(const char *p)
 {
 	int depth = 0;
 
 	while (*p && depth >= 0) {
-		if (*p == '(' || *p == ')') {
-			depth += *p++ == '(' ? 1 : -1;
-			continue;
-		}
-		if (*p == '[' && atom_end(p)[-1] != ']')
-			return "Unexpected character within '[...]' in regular expression";
-		p = atom_end(p);
+		const char *end = *p == '(' || *p == ')' ? p + 1 : atom_end(p);
+
+		if (*p == '[' && end[-1] != ']')
+			return false;
+		depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+		p = end;
 	}
-	return depth ? "Mismatched '(' and ')' in regular expression" : NULL;
+	return !depth;
 }

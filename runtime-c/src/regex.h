@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-/* NULL if the expression is well-formed, else what is wrong with it. */
-const char *regex_check(const char *expression);
-/* Whether the expression, which regex_check() has accepted, matches some part of the text. */
+/* Whether brackets and parentheses are closed. */
+bool regex_valid(const char *expression);
+/* Whether a valid expression matches some part of the text. */
 bool regex_search(const char *expression, const char *text);
 
 #endif

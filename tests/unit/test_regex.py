@@ -35,7 +35,7 @@ def expression(r: random.Random, depth: int) -> str:
         kind = r.random()
         group = f"({expression(r, depth - 1)})" if depth else "b"
         atom = r.choice("abc:x1") if kind < 0.5 else "." if kind < 0.6 else r.choice(SETS) if kind < 0.7 else group
-        result += atom + r.choice(("", "", "", "*", "+", "?", "{2}", "{1,2}", "{1,}", "*?"))
+        result += atom + r.choice(("", "", "", "*", "+", "?", "*?"))
     if r.random() < 0.25:
         result += "|" + expression(r, max(0, depth - 1))
     return r.choice(("", "", "", "", "^")) + result + r.choice(("", "", "", "", "$"))
@@ -59,6 +59,6 @@ def test_random_expressions(answer: Path) -> None:
     assert not wrong, wrong[:5]
 
 
-@pytest.mark.parametrize(("wrong", "what"), [("(", "Mismatched"), ("a)", "Mismatched"), ("[a", "Unexpected character")])
-def test_damaged_expressions(wrong: str, what: str, answer: Path) -> None:
-    assert what in ask(answer, [(wrong, "a")])[0]
+@pytest.mark.parametrize("wrong", ["(", "a)", "[a", "a(b|[)", "(()"])
+def test_damaged_expressions(wrong: str, answer: Path) -> None:
+    assert ask(answer, [(wrong, "a")]) == ["invalid"]
