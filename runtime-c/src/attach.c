@@ -289,8 +289,7 @@ static int check_limits(struct env *env)
 	if (count <= env->cfg.max_probes)
 		return 0;
 	err("Can't attach to %llu probes because it exceeds the current limit of %llu probes.\n"
-	    "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but BE CAREFUL since a high "
-	    "number of probes attached can cause your system to crash.",
+	    "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable.",
 	    (unsigned long long)count, (unsigned long long)env->cfg.max_probes);
 	return -E2BIG;
 }

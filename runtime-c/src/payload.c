@@ -1,8 +1,8 @@
 /* payload.c - read the two sections of the executable, check header, digest and directory.
  *
  * The sections are copied to aligned memory, because their place in the file is not aligned and they may be compressed
- * (as ELF compresses sections).  What is checked here: magic, version, machine, sizes, digest, the place of every table; the contents of the tables are the concern
- * of payload_check.c.  A file that was cut, changed or made for another machine gives one line and an error, never a
+ * (as ELF compresses sections).  What is checked here: magic, version, machine, sizes, digest, the place of every table;
+ * the contents of the tables are the concern of payload_check.c.  A file that was cut, changed or made for another machine gives one line and an error, never a
  * crash.  Runs on every kernel; a fuzzer calls payload_validate() with bytes of its own. */
 #include "payload.h"
 
@@ -20,6 +20,8 @@
 
 #define PAYLOAD_MAX (256u * 1024 * 1024)
 #define INSN_SIZE 8
+#define FOREIGN "the payload was made for another architecture"
+#define DAMAGED "the payload is truncated or damaged"
 
 #if defined(__x86_64__)
 #define MACHINE 62
@@ -78,21 +80,17 @@ static const struct {
 static const char *header_check(const struct btaot_header *h, size_t meta_size, size_t text_size)
 {
 	if (meta_size < sizeof(*h))
-		return "the payload is truncated (no complete header)";
+		return DAMAGED;
 	if (h->magic == __builtin_bswap32(BTAOT_MAGIC))
-		return "the payload was made for a machine of the other byte order";
+		return FOREIGN;
 	if (h->magic != BTAOT_MAGIC)
-		return "the payload is damaged (wrong magic number)";
+		return DAMAGED;
 	if (h->version != BTAOT_VERSION)
 		return "the payload has a format version that this runtime does not know";
 	if (h->machine != MACHINE || h->elf_class != sizeof(void *) / 4 || h->elf_data != ELF_DATA)
-		return "the payload was made for another architecture";
-	if (h->header_size != sizeof(*h))
-		return "the payload is damaged (size of the header)";
-	if (h->meta_size != meta_size || h->text_size != text_size)
-		return "the payload is truncated or damaged (its sections have other sizes than the header says)";
-	if (text_size % INSN_SIZE)
-		return "the payload is damaged (half an instruction)";
+		return FOREIGN;
+	if (h->header_size != sizeof(*h) || h->meta_size != meta_size || h->text_size != text_size || text_size % INSN_SIZE)
+		return DAMAGED;
 	return NULL;
 }
 
@@ -121,7 +119,7 @@ static const char *directory_open(struct payload *p, const char *meta, size_t me
 
 		if (t->offset % 8 || t->offset < sizeof(struct btaot_header) || t->offset > meta_size ||
 		    t->count > (meta_size - t->offset) / tables[i].size)
-			return "the payload is damaged (a table is outside its section)";
+			return DAMAGED;
 		start = meta + t->offset;
 		memcpy((char *)p + tables[i].pointer, &start, sizeof(start));
 		memcpy((char *)p + tables[i].count, &t->count, sizeof(t->count));
@@ -140,11 +138,11 @@ const char *payload_validate(struct payload *p, const void *meta, size_t meta_si
 	if (wrong)
 		return wrong;
 	if (check_digest && !digest_matches(p->header, meta, meta_size, text, text_size))
-		return "the payload is damaged (its digest does not match)";
+		return DAMAGED;
 	p->text = text;
 	p->insn_count = (uint32_t)(text_size / INSN_SIZE);
 	wrong = directory_open(p, meta, meta_size);
-	return wrong ? wrong : payload_check(p);
+	return wrong || payload_check(p) ? wrong : DAMAGED;
 }
 
 /* Read a section to `s->content`, unpacked if it is compressed; -ENOEXEC if it is damaged. */
@@ -173,7 +171,7 @@ int payload_read_fd(struct payload *p, int fd, const char *name)
 	int ret = sections_find(fd, s, 2);
 
 	if (ret == -ENOEXEC) {
-		err("%s: the file is truncated or damaged (its ELF section headers cannot be read)", name);
+		err("%s: the file is truncated or damaged", name);
 		return ret;
 	}
 	if (!ret && !s[0].found && !s[1].found) {
@@ -181,7 +179,7 @@ int payload_read_fd(struct payload *p, int fd, const char *name)
 		return -ENOEXEC;
 	}
 	if (!ret && (!s[0].found || !s[1].found || s[0].size > PAYLOAD_MAX || s[1].size > PAYLOAD_MAX)) {
-		err("%s: the payload is damaged (a section is missing or has an impossible size)", name);
+		err("%s: " DAMAGED, name);
 		return -ENOEXEC;
 	}
 	for (int i = 0; i < 2 && !ret; i++)
@@ -190,7 +188,7 @@ int payload_read_fd(struct payload *p, int fd, const char *name)
 		err("%s: cannot read the payload: %s", name, strerror(-ret));
 		return ret;
 	}
-	wrong = ret ? "the payload is damaged (a section cannot be read whole)" :
+	wrong = ret ? DAMAGED :
 		payload_validate(p, s[0].content, (size_t)s[0].size, s[1].content, (size_t)s[1].size, true);
 	if (wrong) {
 		err("%s: %s", name, wrong);

@@ -461,22 +461,11 @@ static bool actions_hold(const struct payload *p)
 	return true;
 }
 
-const char *payload_check(const struct payload *p)
+bool payload_check(const struct payload *p)
 {
 	const struct btaot_header *h = p->header;
 
-	if (!p->string_count || p->strings[0] || p->strings[p->string_count - 1] || h->script >= p->string_count ||
-	    h->compiler >= p->string_count || h->license >= p->string_count)
-		return "the payload is damaged (its strings)";
-	if (!rules_hold(p))
-		return "the payload is damaged (a reference between its tables)";
-	if (!types_hold(p))
-		return "the payload is damaged (its types)";
-	if (!maps_hold(p))
-		return "the payload is damaged (its maps)";
-	if (!programs_hold(p))
-		return "the payload is damaged (its programs)";
-	if (!actions_hold(p))
-		return "the payload is damaged (its actions)";
-	return NULL;
+	return p->string_count && !p->strings[0] && !p->strings[p->string_count - 1] && h->script < p->string_count &&
+	       h->compiler < p->string_count && h->license < p->string_count && rules_hold(p) && types_hold(p) && maps_hold(p) &&
+	       programs_hold(p) && actions_hold(p);
 }

@@ -4,7 +4,7 @@
 
 #include "payload.h"
 
-/* NULL, or what is wrong (a static text).  The pointers and counts of `p` are set and in bounds. */
-const char *payload_check(const struct payload *p);
+/* Whether the contents hold together.  The pointers and counts of `p` are set and in bounds. */
+bool payload_check(const struct payload *p);
 
 #endif

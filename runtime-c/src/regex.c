@@ -1,30 +1,26 @@
 /* regex.c - regular expressions by backtracking, straight from their text.
  *
- * What is written for the names of probes: . [a-z] [^a-z] \d \w \s and other escapes, ( ), |, * + ? (each also with ?
- * behind, which changes nothing where only the match counts), ^ and $.  No {n}: it stands for itself. */
+ * What is written for the names of probes: . [a-z] [^a-z] \d and escaped characters, each with * + ?; ( ) and | for
+ * alternatives; ^ and $.  Groups are not repeated. */
 #include "regex.h"
 
 #include <stddef.h>
 
-/* A group that is being matched: what comes once its inside has. */
-struct group {
-	const char *inside;
-	const char *end;            /* behind it: its quantifier */
-	const char *from;           /* where this round began */
-	const struct group *outer;
+/* What follows the group that is being matched. */
+struct rest {
+	const char *p;
+	const struct rest *outer;
 };
 
-static bool match(const char *start, const char *p, const char *s, const struct group *g);
-
-/* Behind the atom at p: a character, an escape, a set or a group. */
+/* Behind the atom at p. */
 static const char *atom_end(const char *p)
 {
 	int depth = 0;
 
 	do {
 		if (*p == '[')
-			for (p += p[1] == '^' ? 2 : 1; *p && *++p && *p != ']';)
-				p += *p == '\\' && p[1];
+			while (*p && *++p != ']')
+				;
 		depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
 		p += *p == '\\' && p[1];
 		p += !!*p;
@@ -32,95 +28,67 @@ static const char *atom_end(const char *p)
 	return p;
 }
 
-/* \d \w \s; the capital letters mean the opposite.  Other escaped characters stand for themselves. */
-static bool in_class(char name, char c)
+static bool one(const char *p, char c)
 {
-	bool digit = c >= '0' && c <= '9', space = c == ' ' || (c >= '\t' && c <= '\r');
-	char kind = name | 32;
+	bool inverse = p[1] == '^', found = false;
 
-	if (kind != 'd' && kind != 's' && kind != 'w')
-		return name == c;
-	if (kind == 'w')
-		digit |= c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z');
-	return (kind == 's' ? space : digit) == (name == kind);
-}
-
-static bool one(const char *p, const char *end, char c)
-{
-	bool inverse, found = false;
-
-	if (*p == '.')
-		return true;
+	if (*p == '.' || (*p == '\\' && *++p == 'd'))
+		return *p == '.' || (c >= '0' && c <= '9');
 	if (*p != '[')
-		return *p == '\\' ? in_class(p[1], c) : *p == c;
-	inverse = *++p == '^';
-	for (p += inverse; p < end - 1; p++) {
-		if (*p == '\\') {
-			found |= in_class(*++p, c);
-		} else if (p[1] == '-' && p + 2 < end - 1) {
-			found |= c >= *p && c <= p[2];
-			p += 2;
-		} else {
-			found |= *p == c;
-		}
+		return *p == c;
+	for (p += 1 + inverse; *p != ']'; p++) {
+		const char *last = p[1] == '-' && p[2] != ']' ? p + 2 : p;
+
+		found |= c >= *p && c <= *last;
+		p = last;
 	}
 	return found != inverse;
 }
 
-/* Whether one of the alternatives that begin at p matches. */
-static bool any(const char *start, const char *p, const char *s, const struct group *g)
+/* Whether one of the alternatives at p, and then the rest, matches at s of the text at start. */
+static bool match(const char *start, const char *p, const char *s, const struct rest *rest);
+
+static bool branch(const char *start, const char *p, const char *s, const struct rest *rest)
 {
-	for (;;) {
-		if (match(start, p, s, g))
+	const char *end, *from = s;
+	bool many, none;
+
+	if (!*p || *p == '|' || *p == ')')
+		return !rest || branch(start, rest->p, s, rest->outer);
+	if (*p == '^' || *p == '$')
+		return (*p == '^' ? s == start : !*s) && branch(start, p + 1, s, rest);
+	end = atom_end(p);
+	if (*p == '(') {
+		struct rest after = { end, rest };
+
+		return match(start, p + 1, s, &after);
+	}
+	many = *end == '*' || *end == '+';
+	none = *end == '*' || *end == '?';
+	while (*s && (many || s == from) && one(p, *s))
+		s++;
+	for (; s >= from + !none; s--)
+		if (branch(start, end + (many || none), s, rest))
 			return true;
+	return false;
+}
+
+static bool match(const char *start, const char *p, const char *s, const struct rest *rest)
+{
+	while (!branch(start, p, s, rest)) {
 		while (*p && *p != '|' && *p != ')')
 			p = atom_end(p);
 		if (*p++ != '|')
 			return false;
 	}
-}
-
-/* Whether what is left of the expression at p, and then of the groups around it, matches at s of the text at start. */
-static bool match(const char *start, const char *p, const char *s, const struct group *g)
-{
-	const char *end = p, *next, *from = s;
-	bool again, round = !*p || *p == '|' || *p == ')';
-
-	if (round) {  /* one round of a group is over */
-		if (!g)
-			return true;
-		p = g->inside - 1;
-		end = g->end;
-		from = g->from;
-		g = g->outer;
-	} else if (*p == '^' || *p == '$') {
-		return (*p == '^' ? s == start : !*s) && match(start, p + 1, s, g);
-	} else {
-		end = atom_end(p);
-	}
-	again = *end == '*' || *end == '+';
-	next = end + (again || *end == '?');
-	next += next > end && *next == '?';
-	if (*p == '(') {
-		struct group inner = { p + 1, end, s, g };
-
-		if ((!round || (again && s != from)) && any(start, p + 1, s, &inner))
-			return true;
-		return (round || *end == '*' || *end == '?') && match(start, next, s, g);
-	}
-	while (*s && one(p, end, *s) && (s == from || again))
-		s++;
-	for (; s >= from + !(*end == '*' || *end == '?'); s--)
-		if (match(start, next, s, g))
-			return true;
-	return false;
+	return true;
 }
 
 bool regex_search(const char *expression, const char *text)
 {
 	const char *s = text;
 
-	while (!any(text, expression, s, NULL))
+	while (!match(text, expression, s, NULL))
 		if (!*s++)
 			return false;
 	return true;
@@ -130,13 +98,10 @@ bool regex_valid(const char *p)
 {
 	int depth = 0;
 
-	while (*p && depth >= 0) {
-		const char *end = *p == '(' || *p == ')' ? p + 1 : atom_end(p);
-
-		if (*p == '[' && end[-1] != ']')
-			return false;
+	for (; *p && depth >= 0; p = *p == '(' || *p == ')' ? p + 1 : atom_end(p)) {
 		depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
-		p = end;
+		if ((*p == '[' && atom_end(p)[-1] != ']') || (*p == ')' && (p[1] == '*' || p[1] == '+' || p[1] == '?')))
+			return false;
 	}
 	return !depth;
 }
