@@ -324,9 +324,7 @@ static int value_resolve(struct env *env, uint32_t attach)
 		return 0;
 	ret = symbol_get(env, (uint32_t)at->value, NULL, &value);
 	if (!ret && !value) {
-		const struct btaot_symbol *sym = &env->payload.symbols[at->value];
-
-		err("%s: the parameter $%u of %s must be a number above 0", symbol_place(env, sym), (unsigned int)sym->imm,
+		err("%s: the parameter of %s must be a number above 0", symbol_place(env, &env->payload.symbols[at->value]),
 		    attach_str(env, at->text));
 		ret = -EINVAL;
 	}

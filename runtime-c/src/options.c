@@ -129,7 +129,7 @@ static int refused(struct env *env, const char *value)
 
 static const struct option_row rows[] = {
 	{ 'p', false, 0, "pid", "PID", "trace only this process; the run ends with it", set_pid },
-	{ 'c', false, MEMBER(cmd), "cmd", "CMD", "run CMD once all probes are attached, and end with it", NULL },
+	{ 'c', false, MEMBER(cmd), "cmd", "CMD", "run CMD once all is attached, and end with it", NULL },
 	{ 'o', false, MEMBER(output_path), "output", "FILE", "write the output to FILE", NULL },
 	{ 'f', false, 0, NULL, "FORMAT", "output format: text or json", set_format },
 	{ 'B', false, 0, NULL, "MODE", "output buffering: none, line or full", set_buffer },
@@ -137,7 +137,7 @@ static const struct option_row rows[] = {
 	{ 'v', true, MEMBER(verbose), "verbose", NULL, "print more, and the whole log of the verifier", NULL },
 	{ 'k', true, MEMBER(helper_errors), "warnings", NULL, "report errors of helper functions in probes", NULL },
 	{ 0, false, MEMBER(no_warnings), "no-warnings", NULL, "print no warnings", NULL },
-	{ 0, false, MEMBER(btf_path), "btf", "FILE", "types of the kernel, where it does not carry them itself", NULL },
+	{ 0, false, MEMBER(btf_path), "btf", "FILE", "types of a kernel that does not carry them", NULL },
 	{ 0, false, MEMBER(dry_run), "dry-run", NULL, "attach all probes, then end", NULL },
 	{ 0, false, MEMBER(wait_detach), "wait-detach", NULL, "end only when all probes are detached", NULL },
 	{ 0, false, 0, "test", NULL, "run the test: probes, then end", set_test },
@@ -148,7 +148,7 @@ static const struct option_row rows[] = {
 	{ 0, false, MEMBER(traceable_path), "traceable-functions", "FILE",
 	  "kernel functions that wildcards may name", NULL },
 	{ 0, false, MEMBER(usdt_file_activation), "usdt-file-activation", NULL,
-	  "no effect: it is always so", NULL },
+	  "no effect", NULL },
 	{ 0, false, 0, "probe-filter", "REGEX", "attach only the probes whose name matches", set_filter },
 	{ 0, false, 0, "debuginfo", "DIR", "debug information is read when the script is compiled", refused },
 	{ 0, false, 0, "dwarf-pid", "PID", "dw_ustack works in this process, too", set_dwarf_pid },
