@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..diagnostics import Span
-from ..payload.layout import Feature, MapRole
+from ..payload.layout import Feature, MapRole, SymbolKind
 from ..sema.result import Template
 from ..sema.types import Bool, Int, Type, integer_sign
 from ..symbols import Symbol, feature, map_fd, map_value
@@ -15,6 +15,7 @@ from ..syntax import tree
 from .debug import DebugInfo
 from .llvm import I8, I16, I32, I64, PTR, const, ir, volatile_load
 from .module import ModuleGen, program_name, template_section
+from .sessions import IS_RETURN
 from .values import Memory
 
 #: bpf_func_id of linux/bpf.h.
@@ -86,6 +87,7 @@ class FunctionBase:
         self.stack_budget = STACK_BUDGET
         self.discarded: set[tree.Node] = set()  # expressions whose value nobody uses
         self.result: Any = None  #: cell of what the program returns, where that matters
+        self._session: Any = None  #: what runs instead if this is the return of a session
         self._open(program_name(template), [PTR])
         self.ctx = self.function.args[0]
         if template.probe.returns:
@@ -390,6 +392,8 @@ class FunctionBase:
             self.b.branch(self.done)
         leave, prologue = self.block("leave"), self.block("prologue")
         self.b.position_at_end(prologue)
+        if self._session is not None:
+            self._divide_session(leave)
         if self.template.probe.guarded:
             self._guard(leave)
         if self.uses_scratch:
@@ -404,6 +408,28 @@ class FunctionBase:
         self.b.position_at_end(leave)
         self.b.ret(const(0) if self.result is None else self.b.load(self.result, typ=I64))
         return template_section(self.template)
+
+    def open_session(self, returns: Any) -> None:
+        """Let a function run instead of this one for the return of a session; both share the stack."""
+        returns.linkage = "internal"
+        returns.attributes.add("noinline")
+        self._session = returns
+        self.stack_budget = STACK_BUDGET // 3
+
+    def _divide_session(self, leave: Any) -> None:
+        """Ask for what the program was run, where it is run for both (``sessions.py``)."""
+        ask, back, go = (self.block(name) for name in ("session", "return", "entry"))
+        allowed = self.symbol(Symbol(SymbolKind.KFUNC_ALLOWED, IS_RETURN))
+        self.b.cbranch(self.b.icmp_unsigned("!=", allowed, const(0)), ask, go)
+        self.b.position_at_end(ask)
+        name = f"s{self.mod.symbols.number(Symbol(SymbolKind.KFUNC, IS_RETURN), self.span)}"
+        known = self.mod.module.globals.get(name) or ir.Function(self.mod.module, ir.FunctionType(I64, [PTR]), name)
+        returning = self.b.trunc(self.b.call(known, [self.ctx]), I8)  # a bool
+        self.b.cbranch(self.b.icmp_unsigned("!=", returning, ir.Constant(I8, 0)), back, go)
+        self.b.position_at_end(back)
+        self.b.call(self._session, [self.ctx])
+        self.b.branch(leave)
+        self.b.position_at_end(go)
 
     def _guard(self, leave: Any) -> None:
         """Leave at once unless the run is on (``docs/architecture.md``, globals)."""

@@ -20,6 +20,7 @@ from ..syntax import tree
 from ..syntax.walk import walk
 from .events import Events
 from .llvm import I64, PTR, const, ir
+from .module import NAME_LIMIT, program_name
 from .parts import emit_row, shared_cell
 from .values import Memory, Value
 
@@ -368,7 +369,7 @@ class Loops(Events):
         saved = {name: getattr(self, name) for name in _FRAME}
         scratch = {key: cell for key, cell in self._variables.items() if isinstance(cell, int)}
         self._callbacks += 1
-        self._open(f"callback_{self.template.index}_{self.template.part}_{self._callbacks}", params)
+        self._open(f"callback_{self._callbacks}_of_{program_name(self.template)}"[:NAME_LIMIT], params)
         self.function.linkage = "internal"
         self.function.attributes.add("noinline")
         self._variables, self._loops, self._in_callback = scratch, [], True

@@ -197,6 +197,7 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
     from .debug import DebugInfo
     from .gen import Gen
     from .parts import with_parts
+    from .sessions import session_returns
 
     module = ir.Module(name="btaot")
     module.triple = options.target.bpf_triple
@@ -208,12 +209,17 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
     gen.internal_map(MapRole.GLOBALS)
     gen.internal_map(MapRole.RINGBUF)
     templates = with_parts(checked)
+    returns = session_returns(templates)
     scratch = set()
     for template in templates:
-        function = Gen(gen, template, debug)
-        section = function.generate()
-        if function.uses_scratch:
-            scratch.add(section)
+        functions = [Gen(gen, template, debug)]
+        if template.index in returns and not template.part:
+            functions.append(Gen(gen, returns[template.index], debug))
+            functions[0].open_session(functions[1].function)
+        for function in functions:
+            section = function.generate()
+            if function.uses_scratch:
+                scratch.add(section)
     diags.check()
     return _finish(gen, templates, frozenset(scratch))
 
@@ -262,7 +268,8 @@ def param_offset(checked: Checked, name: str) -> int:
 
 def template_section(template: Template) -> str:
     """Name of the ELF section of a template's code."""
-    return f"prog/{template.index}" + (f"/{template.part}" if template.part else "")
+    index = template.index if template.inside is None else template.inside
+    return f"prog/{index}" + (f"/{template.part}" if template.part else "")
 
 
 def program_name(template: Template) -> str:
@@ -274,6 +281,8 @@ def program_name(template: Template) -> str:
     name, number = re.sub(r"\W", "_", text, flags=re.ASCII), f"_{template.index + 1}"
     if template.part:
         number += f"_{template.part}"
+    if template.inside is not None:
+        number += "_session"
     if len(name + number) > NAME_LIMIT:
         number = f"_{crc32(text.encode()):08x}{number}"
     return name[: NAME_LIMIT - len(number)] + number

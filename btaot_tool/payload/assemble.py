@@ -6,6 +6,7 @@ from .. import __version__
 from ..bpf.object import CALL, CALLBACK, IMM32, IMM64, OFFSET, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
 from ..codegen.module import Generated, MapPlan, param_offset, program_name, template_section
+from ..codegen.sessions import session_returns
 from ..codegen.parts import driving_map
 from ..diagnostics import Span, quote
 from ..payload.layout import ActionKind, AttachFlag, ParamType, ProgramFlag, RelocForm, SymbolKind
@@ -133,6 +134,8 @@ def _add_program(
         line=template.node.span.line,
     )
     text += program.insns
+    pairs = session_returns(generated.templates)
+    sessions = {index for entry, back in pairs.items() for index in (entry, back.index)}
     for spec in template.attaches:
         more = AttachFlag.NEEDS_IDENTITY if identity else AttachFlag(0)
         line, column = _position(spec.point.span)
@@ -141,6 +144,8 @@ def _add_program(
             more |= AttachFlag.PART
             driving = driving_map(template)
             value, length = 0 if driving is None else 1 + generated.map_index[driving.name], template.part
+        elif template.index in sessions:
+            more |= AttachFlag.SESSION
         elif any(t.part and t.index == template.index for t in generated.templates):
             more |= AttachFlag.WHOLE
         if spec.value_symbol is not None:

@@ -33,6 +33,7 @@ class Template:
     table: UserKernel | None = None  # of a probe in a user program: knows its types
     part: int = 0  # which part of its block, from 1 (``codegen/parts.py``), with its statements
     statements: tuple[tree.Stmt, ...] = ()
+    inside: int | None = None  # the template whose program has it as a function (``codegen/sessions.py``)
     typed: bool = False  # a raw tracepoint that passes its pointers on as what they are
 
     @property

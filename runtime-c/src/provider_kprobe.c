@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "btf.h"
+#include "feature.h"
 #include "host.h"
 #include "kernel_functions.h"
 #include "perf.h"
@@ -70,29 +72,50 @@ static int expand_pattern(struct env *env, uint32_t attach)
 	return 0;
 }
 
+/* Whether a kprobe's program runs for its kretprobe, too (6.12). */
+static bool in_session(struct env *env, const struct btaot_attach *at)
+{
+	int id = at->flags & BTAOT_ATTACH_FLAG_SESSION ? btf_func_id(env, "bpf_session_is_return") : 0;
+
+	return id > 0 && host_has_multi(env, false) &&
+	       feature_has(env, FEATURE_KFUNC | (uint32_t)id, BPF_PROG_TYPE_KPROBE, SYS_ATTACH_KPROBE_SESSION);
+}
+
 static int expand_kprobe(struct env *env, uint32_t attach)
 {
-	const struct btaot_attach *at = &env->payload.attaches[attach];
+	struct btaot_attach *at = (struct btaot_attach *)&env->payload.attaches[attach];
 	struct instance *inst;
 	int ret = check_module(env, at);
 
 	if (ret)
 		return ret;
+	if (!in_session(env, at)) {
+		at->flags &= (uint16_t)~BTAOT_ATTACH_FLAG_SESSION;
+	} else if (is_return(at)) {
+		at->flags |= BTAOT_ATTACH_FLAG_OPTIONAL;  /* it has no program of its own */
+		return 0;
+	}
 	if (is_pattern(attach_str(env, at->name)) || is_pattern(attach_str(env, at->target)))
 		return expand_pattern(env, attach);
 	inst = instance_add(env, attach);
 	if (!*inst->func)
 		inst->address = at->value;
+	else if (at->flags & BTAOT_ATTACH_FLAG_SESSION)
+		inst->multi = true;
 	else if (is_kernel(inst->target) && !at->value && rights_refuse_kprobes())
 		inst->multi = host_has_multi(env, false);
 	return 0;
 }
 
+static uint32_t multi_type(const struct env *env, const struct instance *inst)
+{
+	return attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_SESSION ? SYS_ATTACH_KPROBE_SESSION : SYS_ATTACH_KPROBE_MULTI;
+}
+
 static int prepare_kprobe(struct env *env, const struct instance *inst, struct load_extra *extra)
 {
-	(void)env;
 	if (inst->multi)
-		extra->expected_attach_type = SYS_ATTACH_KPROBE_MULTI;
+		extra->expected_attach_type = multi_type(env, inst);
 	return 0;
 }
 
@@ -182,7 +205,7 @@ static int attach_kprobe_multi(struct env *env, struct instance **insts, uint32_
 		.symbols = malloc(count * sizeof(*m.symbols)),
 		.addresses = insts[0]->address ? malloc(count * sizeof(*m.addresses)) : NULL,
 		.cookies = malloc(count * sizeof(*m.cookies)),
-		.link = { .prog_fd = insts[0]->prog_fd, .attach_type = SYS_ATTACH_KPROBE_MULTI },
+		.link = { .prog_fd = insts[0]->prog_fd, .attach_type = multi_type(env, insts[0]) },
 	};
 	int ret = -ENOMEM;
 

@@ -85,9 +85,7 @@ const char *rights_explain(uint16_t kind)
 		}
 	if (*list)
 		return arena_printf(" (missing: %s)", list);
-	if (kind == RIGHTS_MAPS)
-		return " (a container's seccomp filter, or a security module)";
-	if (perf_is_paranoid())
+	if (kind != RIGHTS_MAPS && perf_is_paranoid())
 		return " (kernel.perf_event_paranoid is above 2: CAP_SYS_ADMIN is needed)";
 	if (is_locked_down('i') || is_locked_down('c'))
 		return " (kernel lockdown)";

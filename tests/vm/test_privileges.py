@@ -47,7 +47,7 @@ ADMITTED = "echo 2 >/proc/sys/kernel/perf_event_paranoid"
 NEEDS_ADMIN = r"ERROR: .*Permission denied \(kernel\.perf_event_paranoid is above 2: CAP_SYS_ADMIN is needed\)"
 TIMER = "interval:ms:20 { @seen = 1; exit(); }"
 READ = "tracepoint:syscalls:sys_enter_read " + SEEN
-REFUSED = r"ERROR: Cannot create the map \S+: Operation not permitted \(a container's seccomp filter"
+REFUSED = r"ERROR: Cannot create the map \S+: Operation not permitted \(.*a container's seccomp filter\)"
 
 #: Probe types with CAP_BPF and CAP_PERFMON (and what the table names), where perf_event_paranoid is 2 at most.
 TYPES = {

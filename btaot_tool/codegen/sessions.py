@@ -1,0 +1,43 @@
+"""Kprobe sessions (Linux 6.12): a kprobe and a kretprobe on the same functions as one program behind one link.
+
+The kprobe's program holds the kretprobe's body as a function of its own and asks the kernel which of both it was run for.
+On other hosts that branch is dead, and the kretprobe is a program of its own.  As in bpftrace, both blocks have one
+attach point each, and none asks for ``probe``, which is the same for both in a session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..payload.layout import ProbeKind
+from ..sema.result import Template
+from ..syntax import tree
+from ..syntax.walk import walk
+
+IS_RETURN = "bpf_session_is_return"
+_IDENTITY = frozenset({"probe", "__builtin_probe"})
+
+
+def session_returns(templates: list[Template]) -> dict[int, Template]:
+    """Return the kretprobe's template, as a part of the kprobe's program, by the index of the kprobe's."""
+    eligible = [t for t in templates if _is_eligible(t)]
+    found: dict[int, Template] = {}
+    taken: set[int] = set()
+    for entry in eligible:
+        if entry.kind is not ProbeKind.KPROBE:
+            continue
+        returns = [t for t in eligible if t.kind is ProbeKind.KRETPROBE and t.args.name == entry.args.name]
+        if len(returns) == 1 and returns[0].index not in taken:
+            taken.add(returns[0].index)
+            found[entry.index] = replace(returns[0], inside=entry.index)
+    return found
+
+
+def _is_eligible(template: Template) -> bool:
+    spec = template.args
+    if template.kind not in (ProbeKind.KPROBE, ProbeKind.KRETPROBE) or len(template.node.attach_points) != 1:
+        return False
+    if spec.target or spec.value or spec.value_symbol or not spec.name or "$" in spec.name:
+        return False
+    nodes = walk([template.node.predicate, template.node.body])
+    return not any(isinstance(node, tree.Name) and node.name in _IDENTITY for node in nodes)
