@@ -1,7 +1,7 @@
 """Kprobe sessions (Linux 6.12): a kprobe and a kretprobe on the same functions as one program behind one link.
 
-The kprobe's program holds the kretprobe's body as a function of its own and asks the kernel which of both it was run for.
-On other hosts that branch is dead, and the kretprobe is a program of its own.  As in bpftrace, both blocks have one
+The kprobe's program holds the kretprobe's body as a function and asks the kernel which of both it was run for.  On
+other hosts that branch is dead, and the kretprobe is a program of its own.  As in bpftrace, both blocks have one
 attach point each, and none asks for ``probe``, which is the same for both in a session.
 """
 

@@ -6,8 +6,8 @@ from .. import __version__
 from ..bpf.object import CALL, CALLBACK, IMM32, IMM64, OFFSET, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
 from ..codegen.module import Generated, MapPlan, param_offset, program_name, template_section
-from ..codegen.sessions import session_returns
 from ..codegen.parts import driving_map
+from ..codegen.sessions import session_returns
 from ..diagnostics import Span, quote
 from ..payload.layout import ActionKind, AttachFlag, ParamType, ProgramFlag, RelocForm, SymbolKind
 from ..probes import AttachSpec

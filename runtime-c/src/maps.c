@@ -187,7 +187,7 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 		    "less, or give str() a length", name, spec.key_size, OLD_KEY_MAX);
 	else if (fd == -EPERM)
 		err("Cannot create the map %s: %s%s", name, strerror(-fd), bpf_map_new(&small) < 0 ? rights_explain(RIGHTS_MAPS) :
-		    " (`ulimit -l` is too low for it: raise the limit, or give CAP_SYS_RESOURCE)");
+		    " (raise `ulimit -l`, or give CAP_SYS_RESOURCE)");
 	else if (fd < 0)
 		err("Cannot create the map %s (type %u, key %u, value %u bytes, %u entries): %s", name, spec.type,
 		    spec.key_size, spec.value_size, spec.max_entries, strerror(-fd));

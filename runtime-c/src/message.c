@@ -155,7 +155,7 @@ static void put_lost_updates(struct output *o, uint32_t map, uint64_t n)
 		if (full)
 			warn("Map full; can't update element. Try increasing max_map_keys. Lost %u updates of %s", full, name);
 		if (failed)
-			warn("Map busy, or no memory for it; can't update element. Lost %u updates of %s", failed, name);
+			warn("Map busy, or no memory; can't update element. Lost %u updates of %s", failed, name);
 	}
 }
 

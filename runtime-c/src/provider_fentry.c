@@ -37,6 +37,12 @@ static void add(struct env *env, uint32_t attach, const char *module, const char
 	inst->name = arena_printf("%s:%s:%s", kind_name(&env->payload.attaches[attach]), module, name);
 }
 
+static int explain_btf(struct env *env, uint32_t attach, int ret)
+{
+	return attach_explain(env, ret, "%s needs the kernel's BTF: %s", kind_name(&env->payload.attaches[attach]),
+			      btf_strerror(ret));
+}
+
 /* Functions that can be traced and that BTF knows. */
 static int expand_pattern(struct env *env, uint32_t attach, const char *module, const char *pattern)
 {
@@ -55,7 +61,7 @@ static int expand_pattern(struct env *env, uint32_t attach, const char *module, 
 			add(env, attach, func.module, list[i].name, &func);
 	}
 	free(list);
-	return ret == -ENODATA ? attach_explain(env, ret, "this kernel has no BTF") : 0;
+	return ret == -ENODATA ? explain_btf(env, attach, ret) : 0;
 }
 
 static int expand_programs(struct env *env, uint32_t attach)
@@ -92,7 +98,7 @@ static int expand_fentry(struct env *env, uint32_t attach)
 	if (ret == -ESRCH)
 		return 0;
 	if (ret)
-		return attach_explain(env, ret, "%s needs the kernel's BTF: %s", kind_name(at), btf_strerror(ret));
+		return explain_btf(env, attach, ret);
 	add(env, attach, func.module, name, &func);
 	return 0;
 }

@@ -77,7 +77,7 @@ static bool in_session(struct env *env, const struct btaot_attach *at)
 {
 	int id = at->flags & BTAOT_ATTACH_FLAG_SESSION ? btf_func_id(env, "bpf_session_is_return") : 0;
 
-	return id > 0 && host_has_multi(env, false) &&
+	return id > 0 &&
 	       feature_has(env, FEATURE_KFUNC | (uint32_t)id, BPF_PROG_TYPE_KPROBE, SYS_ATTACH_KPROBE_SESSION);
 }
 

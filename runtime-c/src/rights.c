@@ -57,17 +57,17 @@ static bool perf_is_paranoid(void)
 	       !(rights_held() & BIT(SYS_ADMIN));
 }
 
-/* Whether the kernel's lockdown mode begins with a letter. */
-static bool is_locked_down(char mode)
+/* The first letter of the kernel's lockdown mode; 'n' for none, or if it cannot be read. */
+static char lockdown_mode(void)
 {
 	char text[64], *at;
 
-	return read_file("/sys/kernel/security/lockdown", text, sizeof(text)) > 0 && (at = strchr(text, '[')) && at[1] == mode;
+	return read_file("/sys/kernel/security/lockdown", text, sizeof(text)) > 0 && (at = strchr(text, '[')) ? at[1] : 'n';
 }
 
 bool rights_refuse_kprobes(void)
 {
-	return perf_is_paranoid() || is_locked_down('c');
+	return perf_is_paranoid() || lockdown_mode() == 'c';
 }
 
 const char *rights_explain(uint16_t kind)
@@ -87,7 +87,7 @@ const char *rights_explain(uint16_t kind)
 		return arena_printf(" (missing: %s)", list);
 	if (kind != RIGHTS_MAPS && perf_is_paranoid())
 		return " (kernel.perf_event_paranoid is above 2: CAP_SYS_ADMIN is needed)";
-	if (is_locked_down('i') || is_locked_down('c'))
+	if (lockdown_mode() != 'n')
 		return " (kernel lockdown)";
 	if (kind >= BTAOT_PROBE_KIND_UPROBE && kind <= BTAOT_PROBE_KIND_USDT && !(held & BIT(SYS_ADMIN)))
 		return " (before Linux 6.6 CAP_SYS_ADMIN is needed)";

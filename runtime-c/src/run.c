@@ -213,10 +213,6 @@ static int start(struct env *env, struct target *target)
 	}
 	if (!ret)
 		ret = attach_all(env);
-	if (!ret && attach_count(env) == 0) {
-		err("Attachment failed for all probes.");
-		ret = -ENOENT;
-	}
 	if (ret || env->opt.dry_run)
 		return ret;
 	globals_set_running(env, true);

@@ -106,7 +106,7 @@ OLD = {
     "a limit that is too low": Check(
         "begin { @[pid] = count(); exit(); }",
         confined("bpf,perfmon", limits="memlock=65536"),
-        r"ERROR: Cannot create the map \S+: .*`ulimit -l` is too low for it: raise the limit, or give CAP_SYS_RESOURCE",
+        r"ERROR: Cannot create the map \S+: .*raise `ulimit -l`, or give CAP_SYS_RESOURCE",
     ),
     "the right to raise it": Check(
         "begin { @seen = 1; @[pid] = count(); exit(); }",

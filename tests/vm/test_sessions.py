@@ -1,4 +1,4 @@
-"""Kprobe sessions: a kprobe and its kretprobe are one program where the kernel can do that; the results are the same."""
+"""Kprobe sessions: a kprobe and its kretprobe are one program where the kernel can; the results are the same."""
 
 from __future__ import annotations
 
