@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .images import get_module
 from .packages import log
 from .probe_cells import CELLS, KERNELS, WORDS, Cell
 
@@ -115,7 +116,8 @@ def run_matrix(kernels: Sequence[str] = KERNELS, cells: Sequence[Cell] = CELLS) 
     with build_cells(cells) as built:
         for kernel in kernels:
             log(f"{ARCH} {kernel}: {len(cells)} cells")
-            results = run_guest(ARCH, kernel, built.files, built.commands, timeout=900)
+            files = {**built.files, "loop.ko": get_module(ARCH, kernel, "loop")}
+            results = run_guest(ARCH, kernel, files, built.commands, timeout=900)
             table[kernel] = {
                 cell.name: judge(cell, built.words, kernel, r.stdout, r.stderr, r.status)
                 for cell in cells

@@ -13,6 +13,17 @@ from dataclasses import dataclass, field
 N = 5
 KERNELS = ("5.10", "6.1", "6.12", "7.2")
 WITH_CHILD = "./BIN -c 'FIRE 5'"
+#: FIRE waits until the executable, which is given its number, has attached.
+WITH_PROCESS = (
+    "rm -f out; mkfifo /tmp/go 2>/dev/null; sh -c 'read x </tmp/go; exec FIRE 5' & P=$!; "
+    "__BPFTRACE_NOTIFY_PROBES_ATTACHED=1 ./BIN -p $P >out & touch out; until grep -q NOTIFY out; do usleep 20000; done; "
+    "echo >/tmp/go; wait $P; kill -INT $!; wait; cat out"
+)
+#: Sets up a loop device, which calls loop_configure() of the module loop once.
+WITH_LOOP = (
+    "[ -e /dev/loop0 ] || insmod loop.ko; truncate -s 64K /tmp/disk; "
+    "./BIN --wait-detach -c 'losetup /dev/loop0 /tmp/disk'; losetup -d /dev/loop0"
+)
 #: -p of a shell that reads, while others do, too.
 ONE_PROCESS = "while :; do read x </proc/uptime; done & ./BIN -p $! & sleep 1; FIRE 5; kill %1; wait %2"
 
@@ -47,6 +58,8 @@ def _row(name: str, body: str, *prints: str, caused: int = N, **more: object) ->
 
 
 _NO_PMU = {"*": (r"this machine has no counter for it", "QEMU emulates no performance counters (ENOENT)")}
+_OLD_MODULES = {"5.10": (r"No matches|no valid attach points", "BTF of modules (5.11) is missing")}
+_OLD_LEN = {"5.10": (r"needs bpf_for_each_map_elem", "bpf_for_each_map_elem (5.13) is missing, which len() needs")}
 _OLD_FUNC = {"5.10": (r"func here needs bpf_get_func_ip", "bpf_get_func_ip (5.15) is missing")}
 
 CELLS = (
@@ -67,20 +80,29 @@ CELLS = (
     _row("kprobe, offset", "kprobe:vfs_read+0 READ { COUNT }"),
     _row("kprobe, module name", "kprobe:vmlinux:vfs_read READ { COUNT }"),
     _row("kprobe, wildcard", "kprobe:vfs_rea? READ { NAMES }", r"^@names\[kprobe:vfs_read, vfs_read, kprobe\]: 5$"),
+    _row("kprobe of a module", "kprobe:loop:loop_configure { NAMES }", caused=1, command=WITH_LOOP),
+    _row("kprobe of a module, wildcard", "kprobe:loop:loop_configur* { NAMES }", r"^@names\[kprobe:loop:loop_configure, loop_configure, kprobe\]: 1$",
+         caused=1, command=WITH_LOOP),
     _row("kprobe, set", "kprobe:vfs_rea[cd] READ { NAMES }", r"^@names\[kprobe:vfs_read, vfs_read, kprobe\]: 5$"),
     _row("kretprobe", "kretprobe:vfs_read / retval == 7 / { NAMES }", r"^@names\[kretprobe:vfs_read, vfs_read, kretprobe\]: 5$"),
     _row("kretprobe, wildcard", "kretprobe:vfs_rea? / retval == 7 / { COUNT @[probe] = count(); }", r"^@\[kretprobe:vfs_read\]: 5$"),
     _row("kretprobe, wildcard, func", "kretprobe:vfs_rea? / retval == 7 / { NAMES }",
          r"^@names\[kretprobe:vfs_read, vfs_read, kretprobe\]: 5$", impossible=_OLD_FUNC),
+    _row("kprobe and kretprobe", "kprobe:vfs_read READ { @in[tid] = 1; } kretprobe:vfs_read / @in[tid] / { COUNT @[retval] = count(); delete(@in[tid]); }",
+         r"^@\[7\]: 5$"),
     _row("fentry", "fentry:vfs_read / args.count == 7 / { NAMES }", r"^@names\[fentry:vmlinux:vfs_read, vfs_read, fentry\]: 5$"),
     _row("fexit", "fexit:vfs_read / args.count == 7 && retval == 7 / { NAMES }", r"^@names\[fexit:vmlinux:vfs_read, vfs_read, fexit\]: 5$"),
     _row("fentry, wildcard", "fentry:vfs_rea? / comm == \"fire\" / { COUNT @[probe] = count(); }", r"^@\[fentry:vmlinux:vfs_read\]: 5$"),
-    _row("fentry on a BPF program", "fentry:bpf:program_* { COUNT exit(); }", caused=1,
+    _row("fentry of a module", "fentry:loop:loop_configure / args.lo.lo_number == 0 / { COUNT }", caused=1, command=WITH_LOOP,
+         impossible=_OLD_MODULES),
+    _row("fexit of a module, wildcard", "fexit:loop:loop_configur* { COUNT @[probe] = count(); }", r"^@\[fexit:loop:loop_configure\]: 1$",
+         caused=1, command=WITH_LOOP, impossible=_OLD_MODULES),
+    _row("fentry on a BPF program", "fentry:bpf:self_signal_* { COUNT exit(); }", caused=1,
          command="./signal >/dev/null & A=$!; sleep 0.7; ./BIN & sleep 1; kill -USR1 $A; wait $!; kill $A"),
     _row("kprobe, -p", "kprobe:vfs_read { @pids[pid] = 1; @seen = len(@pids); } kretprobe:vfs_read { @pids[pid] = 1; }", caused=1,
-         command=ONE_PROCESS),
+         command=ONE_PROCESS, impossible=_OLD_LEN),
     _row("fentry, -p", "fentry:vfs_read { @pids[pid] = 1; @seen = len(@pids); } fexit:vfs_read { @pids[pid] = 1; }", caused=1,
-         command=ONE_PROCESS),
+         command=ONE_PROCESS, impossible=_OLD_LEN),
     _row("uprobe", "uprobe:FIRE:fire_user / str(arg1) == \"text\" / { NAMES @arg[arg0] = count(); }",
          r"^@names\[uprobe:FIRE:fire_user, fire_user, uprobe\]: 5$", r"^@arg\[4\]: 1$"),
     _row("uprobe, offset", "uprobe:FIRE:fire_user+0 { COUNT }"),
@@ -94,6 +116,9 @@ CELLS = (
     _row("usdt, semaphore", "usdt:FIRE:armed { COUNT @arg[(int32)arg0, (int32)arg1] = count(); }", r"^@arg\[-4, -7\]: 1$"),
     _row("usdt, wildcard, several places", "usdt:FIRE:fire:sam* { COUNT @arg[arg0] = count(); }",
          r"^@arg\[5\]: 1$", r"^@arg\[1\]: 2$", caused=2 * N),
+    _row("uprobe of a process", "uprobe:FIRE:fire_user { COUNT }", command=WITH_PROCESS),
+    _row("usdt of a process", "usdt:FIRE:fire:shot { COUNT }", command=WITH_PROCESS),
+    _row("usdt of a process, semaphore", "usdt:FIRE:armed { COUNT }", command=WITH_PROCESS),
     _row("software", "software:page-faults:1 / comm == \"fire\" / { COUNT }", at_least=True),
     _row("hardware", "hardware:cycles:1000000 { COUNT }", at_least=True, impossible=_NO_PMU),
     _row("watchpoint, w", "watchpoint:WATCHED:4:w { COUNT @[probetype] = count(); }", r"^@\[watchpoint\]: 5$"),
@@ -104,6 +129,10 @@ CELLS = (
     _row("iter:task_vma", "iter:task_vma / ctx.task.pid == 1 / { COUNT }", caused=1,
          command="n=$(grep -vc vsyscall /proc/1/maps); ./BIN | sed \"s/^@seen: $n$/@seen: 1/\"",
          impossible={"5.10": (r"iter task_vma not available for your kernel version", "iter:task_vma (5.12) is missing")}),
+    _row("iter:bpf_map", "iter:bpf_map { COUNT }", at_least=True, command="./BIN", caused=1),
+    _row("iter:bpf_prog", "iter:bpf_prog { COUNT }", at_least=True, command="./BIN", caused=1),
+    _row("iter:tcp", "iter:tcp / ctx.sk_common.skc_num == 1234 / { COUNT }", caused=1,
+         command="nc -l -p 1234 & sleep 0.2; ./BIN; kill $!"),
     _row("iter, pin", "iter:task:list { COUNT }", caused=1,
          command="mkdir -p /sys/fs/bpf; mount -t bpf bpf /sys/fs/bpf; ./BIN; ls /sys/fs/bpf/list && echo '@seen: 1'"),
     _row("test", "test:a { @seen++; } test:b { @seen++; return 1; }", r"OK \]\S* a ", r"FAILED  \]\S* b ", caused=2, command="./BIN --test"),
