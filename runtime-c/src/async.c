@@ -123,4 +123,11 @@ void async_system(struct output *o, const char *command)
 		text_char(&o->text, '\n');
 	}
 	text_free(&result);
+	if (status) {
+		output_write(o, true);
+		if (WIFEXITED(status))
+			err("command exited with code %d", WEXITSTATUS(status));
+		else
+			err("child process did not exit normally");
+	}
 }

@@ -1,7 +1,8 @@
 /* cgroup.c - cgroup_path(): from the id of a cgroup to its path in every mounted hierarchy.
  *
  * Role: the id is the inode of the cgroup's directory, which is searched below the mount points of
- * /proc/mounts.  Text: "unified:/path" for cgroup v2, "memory:/path" for v1, joined with commas, v2 first. */
+ * /proc/mounts.  Text: "unified:/path" for cgroup v2, "memory:/path" for v1, joined with commas: v2 first, then v1
+ * in the order of the names. */
 #include <fcntl.h>
 #include <dirent.h>
 #include <sys/stat.h>
@@ -57,7 +58,8 @@ struct search {
 	struct textbuf *out;
 	uint64_t id;
 	const char *filter;
-	bool v2, *any;
+	bool v2, any;
+	char last[PATH_SIZE], next[PATH_SIZE], root[PATH_SIZE];  /* v1: the name printed last, the one after it, its place */
 };
 
 /* device root type options ... */
@@ -73,22 +75,34 @@ static int mount_visit(void *arg, char *line)
 	type[strcspn(type, " ")] = '\0';
 	if (strcmp(type, s->v2 ? "cgroup2" : "cgroup"))
 		return 0;
-	name = s->v2 ? "unified" : strrchr(root + 1, '/');
-	name = !name ? root + 1 : *name == '/' ? name + 1 : name;
-	if (!*s->filter || glob_match(s->filter, name))
-		put_hierarchy(s->out, root + 1, name, s->id, s->any);
+	root++;
+	name = s->v2 ? "unified" : strrchr(root, '/');
+	name = !name ? root : *name == '/' ? name + 1 : name;
+	if (*s->filter && !glob_match(s->filter, name))
+		return 0;
+	if (s->v2) {
+		put_hierarchy(s->out, root, name, s->id, &s->any);
+	} else if (strcmp(name, s->last) > 0 && (!*s->next || strcmp(name, s->next) < 0)) {
+		memcpy(s->next, name, strlen(name) + 1);  /* a line has at most 4 KB */
+		memcpy(s->root, root, strlen(root) + 1);
+	}
 	return 0;
 }
 
-static void put_version(struct textbuf *b, uint64_t id, const char *filter, bool v2, bool *any)
+static void search_mounts(struct search *s)
 {
-	file_lines(AT_FDCWD, "/proc/mounts", mount_visit, &(struct search){b, id, filter, v2, any});
+	file_lines(AT_FDCWD, "/proc/mounts", mount_visit, s);
 }
 
 void cgroup_text(struct textbuf *b, uint64_t id, const char *filter)
 {
-	bool any = false;
+	struct search s = { .out = b, .id = id, .filter = filter, .v2 = true };
 
-	put_version(b, id, filter, true, &any);
-	put_version(b, id, filter, false, &any);
+	search_mounts(&s);
+	s.v2 = false;
+	while (search_mounts(&s), *s.next) {
+		put_hierarchy(b, s.root, s.next, id, &s.any);
+		memcpy(s.last, s.next, sizeof(s.last));
+		*s.next = '\0';
+	}
 }
