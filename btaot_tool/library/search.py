@@ -99,7 +99,8 @@ def _find_literal(g: Gen, big: Memory, text: bytes, found: Any) -> None:
 def _find(g: Gen, big: Memory, part: Memory, text: bytes = b"") -> Any:
     """Compare at every position with a loop: a callback, so that the verifier looks at one position only."""
     found = g.slot(g.scratch_word())
-    g.b.store(const(-1), found)
+    empty = g.b.icmp_unsigned("==", g.b.load(part.ptr, align=1, typ=I8), ir.Constant(I8, 0))
+    g.b.store(g.b.select(empty, const(0), const(-1)), found)  # the empty string is even in the empty one
     big = _padded(g, big, part.type.size)
 
     def position(index: Any, big_ptr: Any, part_ptr: Any, cell: Any, stop: Any) -> None:
@@ -250,10 +251,8 @@ def _emit_concat(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     g.zero(place.ptr, typ.size, place.align)
     first = g.helper("probe_read_kernel_str", place.ptr, min(typ.size, left.type.size), left.ptr)
     at = g.clamp(g.b.sub(first, const(1)), typ.size - 1)
-    room = g.b.sub(const(typ.size), at)
-    wanted = const(right.type.size)
-    size = g.b.select(g.b.icmp_unsigned("<", room, wanted), room, wanted)
-    g.helper("probe_read_kernel_str", g.offset(place.ptr, at), size, right.ptr)
+    g.helper("probe_read_kernel_str", g.offset(place.ptr, at), right.type.size, right.ptr)
+    g.b.store(ir.Constant(I8, 0), g.offset(place.ptr, typ.size - 1), align=1)
     return place
 
 

@@ -81,7 +81,8 @@ def _size(g: Gen, args: list[Arg], capacity: int) -> Any:
     if len(args) < 2:
         return capacity
     if isinstance(args[1], tree.IntLiteral):
-        return min(args[1].value, capacity)
+        nul = 1 if _positional(args[0]) else 0  # of a parameter, as of a literal, it counts letters
+        return min(args[1].value + nul, capacity)
     assert isinstance(args[1], tree.Expr)
     wanted = g.scalar(args[1])
     return g.b.select(g.b.icmp_unsigned("<", wanted, const(capacity)), wanted, const(capacity))
