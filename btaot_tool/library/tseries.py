@@ -72,7 +72,7 @@ def _now(g: Gen) -> Any:
     """Return the time; a test may put it into a map, whose zero must not be that of a slot never used."""
     name = g.checked.config.dummy_ts_map
     if not name or name not in g.checked.maps:
-        return read_clock(g, ClockKind.BOOT)
+        return read_clock(g, ClockKind.SW_TAI)
     info = g.checked.maps[name]
     return g.as_scalar(g.element_value(info, None, g.direct(info)))
 
