@@ -74,15 +74,13 @@ class Events(Maps):
 
     def check_helper(self, name: str, result: Any, failed: Any, span: Span | None = None) -> None:
         """Report a helper that failed, if the run wants that: dead code otherwise, which the verifier drops."""
-
-        def report() -> None:
-            self.send(
-                Action(ActionKind.HELPER_ERROR, span or self.place, fmt=name),
-                [Item(INT32, value=Scalar(INT32, result))],
-            )
-
         wanted = self.truth(self.symbol(session(SessionFact.HELPER_ERRORS)))
-        self.when(wanted, lambda: self.when(failed, report))
+        self.when(wanted, lambda: self.when(failed, lambda: self.report_helper(name, result, span)))
+
+    def report_helper(self, name: str, result: Any, span: Span | None = None) -> None:
+        """Send the error of a helper with the script's place."""
+        action = Action(ActionKind.HELPER_ERROR, span or self.place, fmt=name)
+        self.send(action, [Item(INT32, value=Scalar(INT32, result))])
 
     def warn_when(self, failed: Any, message: str) -> None:
         """Print a warning with the script's place at run time."""

@@ -132,7 +132,11 @@ class Loops(Events):
             self.goto(head)
             self.b.position_at_end(end)
 
-        self.repeat(const(MAX_LOOPS), [], called, inline, [node.cond, node.body])
+        def check(rounds: Any) -> None:
+            cut = f"the kernel ends a while loop after {MAX_LOOPS} rounds"
+            self.warn_when(self.b.icmp_unsigned("==", rounds, const(MAX_LOOPS)), cut)
+
+        self.repeat(const(MAX_LOOPS), [], called, inline, [node.cond, node.body], check)
 
     def _ForRange(self, node: tree.ForRange) -> None:
         variable = self.template.variables[node]
@@ -146,7 +150,11 @@ class Loops(Events):
             self._range_inline(node, start, limit)
 
         count = self.b.select(self.b.icmp_signed("<", start, limit), self.b.sub(limit, start), const(0))
-        self.repeat(count, [start], called, inline, [node.body])
+
+        def check(result: Any) -> None:
+            self.when(self.b.icmp_unsigned(">", count, const(MAX_LOOPS)), lambda: self.report_helper("loop", result))
+
+        self.repeat(count, [start], called, inline, [node.body], check)
 
     def _range_inline(self, node: tree.ForRange, start: Any, limit: Any) -> None:
         counter = self.cell()
@@ -172,12 +180,13 @@ class Loops(Events):
         called: Callable[[Any, list[Any]], None],
         inline: Callable[[], None],
         shared: Sequence[tree.Expr] = (),
+        check: Callable[[Any], None] | None = None,
     ) -> None:
         """Generate a loop of at most ``count`` rounds: with bpf_loop, or inline where the host accepts no callback.
 
         ``called(index, words)`` generates a round inside the callback, which ends the loop by a branch to
         ``stop_loop``; ``inline`` generates the whole loop.  ``words`` are values (i64 or pointers) that the rounds
-        need, ``shared`` the script's code in them.
+        need, ``shared`` the script's code in them.  ``check`` gets what bpf_loop returns: rounds, or an error.
         """
 
         def with_callback() -> None:
@@ -188,8 +197,10 @@ class Loops(Events):
             bridge = self._bridge(shared, words)
             callback = self._callback(bridge, [I64, PTR], lambda args, w: called(args[0], w))
             self._keep_reachable(callback, [const(0), bridge.memory])
-            self.helper("loop", count, callback, bridge.memory, 0)
+            result = self.helper("loop", count, callback, bridge.memory, 0)
             self._after(bridge)
+            if check is not None:
+                check(result)
 
         if self._in_callback:  # a host that accepted the outer callback accepts this one
             with_callback()
