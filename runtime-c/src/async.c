@@ -125,9 +125,6 @@ void async_system(struct output *o, const char *command)
 	text_free(&result);
 	if (status) {
 		output_write(o, true);
-		if (WIFEXITED(status))
-			err("command exited with code %d", WEXITSTATUS(status));
-		else
-			err("child process did not exit normally");
+		err("command exited with code %d", status >> 8 ?: 128 + status);  /* as shells count signals */
 	}
 }

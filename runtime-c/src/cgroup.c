@@ -1,8 +1,7 @@
 /* cgroup.c - cgroup_path(): from the id of a cgroup to its path in every mounted hierarchy.
  *
  * Role: the id is the inode of the cgroup's directory, which is searched below the mount points of
- * /proc/mounts.  Text: "unified:/path" for cgroup v2, "memory:/path" for v1, joined with commas: v2 first, then v1
- * in the order of the names. */
+ * /proc/mounts.  Text: "unified:/path" for cgroup v2, "memory:/path" for v1, joined with commas, v2 first. */
 #include <fcntl.h>
 #include <dirent.h>
 #include <sys/stat.h>
@@ -58,8 +57,7 @@ struct search {
 	struct textbuf *out;
 	uint64_t id;
 	const char *filter;
-	bool v2, any;
-	char last[PATH_SIZE], next[PATH_SIZE], root[PATH_SIZE];  /* v1: the name printed last, the one after it, its place */
+	bool v2, *any;
 };
 
 /* device root type options ... */
@@ -75,34 +73,22 @@ static int mount_visit(void *arg, char *line)
 	type[strcspn(type, " ")] = '\0';
 	if (strcmp(type, s->v2 ? "cgroup2" : "cgroup"))
 		return 0;
-	root++;
-	name = s->v2 ? "unified" : strrchr(root, '/');
-	name = !name ? root : *name == '/' ? name + 1 : name;
-	if (*s->filter && !glob_match(s->filter, name))
-		return 0;
-	if (s->v2) {
-		put_hierarchy(s->out, root, name, s->id, &s->any);
-	} else if (strcmp(name, s->last) > 0 && (!*s->next || strcmp(name, s->next) < 0)) {
-		memcpy(s->next, name, strlen(name) + 1);  /* a line has at most 4 KB */
-		memcpy(s->root, root, strlen(root) + 1);
-	}
+	name = s->v2 ? "unified" : strrchr(root + 1, '/');
+	name = !name ? root + 1 : *name == '/' ? name + 1 : name;
+	if (!*s->filter || glob_match(s->filter, name))
+		put_hierarchy(s->out, root + 1, name, s->id, s->any);
 	return 0;
 }
 
-static void search_mounts(struct search *s)
+static void put_version(struct textbuf *b, uint64_t id, const char *filter, bool v2, bool *any)
 {
-	file_lines(AT_FDCWD, "/proc/mounts", mount_visit, s);
+	file_lines(AT_FDCWD, "/proc/mounts", mount_visit, &(struct search){b, id, filter, v2, any});
 }
 
 void cgroup_text(struct textbuf *b, uint64_t id, const char *filter)
 {
-	struct search s = { .out = b, .id = id, .filter = filter, .v2 = true };
+	bool any = false;
 
-	search_mounts(&s);
-	s.v2 = false;
-	while (search_mounts(&s), *s.next) {
-		put_hierarchy(b, s.root, s.next, id, &s.any);
-		memcpy(s.last, s.next, sizeof(s.last));
-		*s.next = '\0';
-	}
+	put_version(b, id, filter, true, &any);
+	put_version(b, id, filter, false, &any);
 }

@@ -56,6 +56,12 @@ TRACED long six(long a, long b, long c, long d, long e, long f)
 	return a + b + c + d + e + f;
 }
 
+TRACED long ten(long a, long b, long c, long d, long e, long f, long g, long h, long i, long j)
+{
+	__asm__ volatile("" ::: "memory");
+	return a + b + c + d + e + f + g + h + i + j;
+}
+
 TRACED const char *greet(const char *name)
 {
 	__asm__ volatile("" ::: "memory");
@@ -181,6 +187,8 @@ static void act(const char *action)
 		add((int)value, 1);
 	else if (IS("six"))
 		six(1, -2, 3, -4, 5, -6);
+	else if (IS("ten"))
+		ten(1, 2, 3, 4, 5, 6, 77, -88, 99, -1010);
 	else if (IS("greet"))
 		greet(arg ? arg + 1 : "");
 	else if (IS("text"))

@@ -131,6 +131,21 @@ CHECKS = {
         f"{TARGET} add=1",
         (r"^@faults: [1-9]", r"^@where\[1\]: [1-9]"),
     ),
+    "symbols of each CPU": Check(
+        'begin { $rq = (struct rq *)percpu_kaddr("runqueues", 0); $own = (struct rq *)percpu_kaddr("runqueues");'
+        ' printf("%d %s %d %d\\n", $rq.cpu, $rq.idle.comm, $own.cpu == cpu, percpu_kaddr("runqueues", 999) == 0);'
+        " exit(); }",
+        match=(r"^0 swapper/0 1 1$",),
+        stop="",
+    ),
+    "write_user": Check(
+        f"""uprobe:{TARGET}:greet {{ printf("%s %d ", str(arg0), write_user(arg0, "x", 1)); print(str(arg0)); }}
+        uretprobe:{TARGET}:greet {{ print(str(retval)); }}
+        uprobe:{TARGET}:add {{ @empty = 1; }}
+        uprobe:{TARGET}:greet / @empty / {{ print(write_user(arg0, "", 1)); }}""",
+        f"{TARGET} greet=Ada add=1 greet=Bea",
+        (r"^Ada 1 xda\nhello$", r"^nobody$"),
+    ),
     "losses": Check(
         'rawtracepoint:sys_enter / comm == "btaot-target" / { @n++; printf("%d %s\\n", @n, comm); }',
         f"{TARGET} flood=1000",
