@@ -37,9 +37,11 @@ def compile_script(source: Source, options: Options) -> CompileResult:
 def _compile(source: Source, options: Options) -> CompileResult:
     from .bpf.object import read_object
     from .codegen import generate
+    from .codegen.parts import driven_loops
     from .expand import expand
     from .payload.assemble import assemble
     from .sema.program import check_program
+    from .symbols.minimum import check_minimum
     from .syntax import parse
 
     diags = Diagnostics()
@@ -50,6 +52,7 @@ def _compile(source: Source, options: Options) -> CompileResult:
         expanded.program, kernel, expanded.table, options, diags, expanded.native
     )  # -> checked, typed tree
     generated = generate(checked, options, diags)  # -> LLVM IR -> BPF object
+    check_minimum(generated.symbols, options.min_kernel, driven_loops(generated.templates), diags)
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations
     obj = _link(obj, checked, generated, diags)  # -> with the functions of imported C

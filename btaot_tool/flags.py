@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from .config import environment_config
 from .options import DUMPS, Options
+from .symbols.minimum import kernel_version
 from .targets import Target
 
 
@@ -23,6 +24,14 @@ class _Parser(argparse.ArgumentParser):
         raise FlagError(message)
 
 
+def _version(text: str) -> str:
+    try:
+        kernel_version(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def add_compile_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that become ``Options``."""
     group = parser.add_argument_group("compilation")
@@ -35,7 +44,10 @@ def add_compile_flags(parser: argparse.ArgumentParser) -> None:
         "types merge, the first wins (default: the pack of the target)",
     )
     group.add_argument(
-        "--min-kernel", metavar="VERSION", help='refuse what a kernel of this version cannot run, such as "5.15"'
+        "--min-kernel",
+        metavar="VERSION",
+        type=_version,
+        help='refuse what a kernel of this version cannot run, such as "5.15"',
     )
     group.add_argument("--unsafe", action="store_true", help="allow functions that change the system, such as system()")
     group.add_argument("-I", dest="include_dirs", action="append", default=[], metavar="DIR",

@@ -228,7 +228,11 @@ class Loops(Events):
             emit_row(self, node)
             return
         info = self.map_info(node.map)
-        self.require(Feature.FOR_EACH_MAP_ELEM, f"for over {info.name}")
+        # A block with parts is not refused: its need is a symbol of its own, apart from that of other blocks.
+        driven = self.template.index in self.mod.driven
+        self.require(
+            Feature.FOR_EACH_MAP_ELEM, f"for over {info.name}" + (f" in {self.template.probe.name}" if driven else "")
+        )
         bridge = self._bridge([node.body], [])
 
         def round_(args: list[Any], words: list[Any]) -> None:

@@ -86,6 +86,7 @@ class ModuleGen:
     internal: dict[MapRole, int] = field(default_factory=dict)
     scratch_slot: int = 0
     locals: dict[tuple[int, int], int] = field(default_factory=dict)  # offsets of variables (parts.py)
+    driven: frozenset[int] = frozenset()  # templates that have parts
     writer: PayloadWriter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -209,6 +210,7 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
     gen.internal_map(MapRole.GLOBALS)
     gen.internal_map(MapRole.RINGBUF)
     templates = with_parts(checked)
+    gen.driven = frozenset(t.index for t in templates if t.part)
     returns = session_returns(templates)
     scratch = set()
     for template in templates:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..diagnostics import Span
 from ..payload.layout import MapRole, ProbeKind, TypeKind
 from ..sema.env import Variable
 from ..sema.result import Checked, Template
@@ -60,6 +61,11 @@ def _parts(checked: Checked, template: Template) -> list[Template]:
         del groups[0]
     kept = [group for i, group in enumerate(groups) if group or not i]
     return [replace(template, part=i, statements=tuple(group)) for i, group in enumerate(kept, 1)]
+
+
+def driven_loops(templates: list[Template]) -> frozenset[Span]:
+    """Return the places of the loops that the runtime can drive from user space."""
+    return frozenset(s.span for t in templates if t.part for s in t.statements if isinstance(s, tree.ForMap))
 
 
 def _is_readable(checked: Checked, loop: tree.ForMap) -> bool:
