@@ -27,7 +27,9 @@ class Result:
     dependencies: list = field(default_factory=list)
 
 def compile_script(source, options):
+    import btaot_tool.stub
     from btaot_tool.diagnostics import CompileError, Diagnostic, Severity, Span
+    btaot_tool.stub.stub_for = lambda stub, meta, text: stub  # what is made here is no payload to read
     if source.text == "die":
         os.write(2, b"LLVM ERROR: Cannot select: intrinsic\\n")
         os._exit(1)
