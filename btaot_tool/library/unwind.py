@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.llvm import I32, I64, const
 from ..payload.layout import Feature, MapRole, SymbolKind
 from ..sema.types import Space, Stack
+from ..stub import UNWINDING
 from ..symbols import Symbol
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Unwinder:
         """Fill ``frames``, and return their size in bytes."""
         g = self.g
         g.require(Feature.BPF_LOOP, "dw_ustack")
+        if g.mod.options.target.name not in UNWINDING:
+            g.internal_map(MapRole.UNWIND)  # no runtime can make it there: the executable refuses to start
+            return const(0)
         self.state, self.frames = g.bytes(STATE), frames
         self._begin()
         g.repeat(depth, [self.state, frames], self._called, lambda: None)
