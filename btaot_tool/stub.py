@@ -26,7 +26,7 @@ from .version import backend_version, package_dir
 
 LAYOUT_HEADER = "payload_layout.h"
 KINDS = ("zig", "gnu")
-_UNWINDING = ("x86_64",)  # targets whose unwind tables aot-rt can read
+UNWINDING = ("x86_64",)  # targets whose unwind tables aot-rt can read
 
 _CFLAGS = (
     "-std=gnu11",
@@ -248,11 +248,11 @@ def stub_for(stub: Path, meta: bytes, text: bytes) -> Path:
     target = payload.target()
     if (
         target is None
-        or target.name not in _UNWINDING
+        or target.name not in UNWINDING
         or all(m["role"] != MapRole.UNWIND for m in payload.table("maps"))
     ):
         return stub
-    path = stub.with_name(f"{stub.name}-unwind")
+    path = stub.with_name(unwinding_name(stub.name))
     if path.exists():
         return path
     for kind in KINDS if stub.parent == cache_dir() / "stubs" else ():
@@ -265,6 +265,11 @@ def stub_for(stub: Path, meta: bytes, text: bytes) -> Path:
                     compile_stub(unwinding(toolchain), path)
             return path
     raise ToolchainError(f"{stub} cannot do dw_ustack", f"make {path.name} beside it, with `btaot stub --unwind`")
+
+
+def unwinding_name(name: str) -> str:
+    """Return the name of the stub that reads unwind tables: it lies beside the usual one."""
+    return f"{name}-unwind"
 
 
 def unwinding(toolchain: Toolchain) -> Toolchain:

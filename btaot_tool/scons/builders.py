@@ -15,7 +15,15 @@ from typing import Any
 
 from ..diagnostics import CompileError, Diagnostic, Source
 from ..flags import format_flags
-from ..stub import cached_stub, compile_stub, runtime_headers, runtime_sources, toolchain_file
+from ..stub import (
+    UNWINDING,
+    cached_stub,
+    compile_stub,
+    runtime_headers,
+    runtime_sources,
+    toolchain_file,
+    unwinding_name,
+)
 from ..worker.client import WorkerPool
 from . import settings
 
@@ -62,9 +70,23 @@ def stub_builder() -> Callable[..., Nodes]:
     def build(env: Any, target: Any = None, source: Any = None, **overrides: Any) -> Nodes:
         if target is None:  # a lone argument is the stub's name: its sources are known
             target, source = source, [str(path) for path in runtime_sources()]
-        return _for_each_target(builder, env, target, source, **overrides)
+        return _for_each_target(functools.partial(_both_stubs, builder), env, target, source, **overrides)
 
     return build
+
+
+def _both_stubs(builder: Any, env: Any, target: Any, source: Any, **own: Any) -> Nodes:
+    """Declare a stub, and beside it the one that reads unwind tables; return the first.
+
+    The second is built only for scripts that use it (``scanner``): directories do not count it among their files.
+    """
+    nodes: Nodes = builder(env, target, source, **own)
+    for node in nodes if own["BTAOT_TARGET"] in UNWINDING else ():
+        special = {**own, "BTAOTSTUBFLAGS": settings.UNWIND, "_BTAOT_DIRECTORY": ""}
+        second = builder(env, node.dir.File(unwinding_name(node.name)), source, **special)
+        env.Ignore(node.dir, second)
+        env.Clean(node, second)
+    return nodes
 
 
 def _for_each_target(builder: Any, env: Any, target: Any = None, source: Any = None, **overrides: Any) -> Nodes:
@@ -119,7 +141,7 @@ def compile_executable(target: Nodes, source: Nodes, env: Any) -> int:
 def compile_runtime(target: Nodes, source: Nodes, env: Any) -> int:
     """Action of BtAotStub."""
     try:
-        compile_stub(settings.toolchain(env), Path(str(target[0])).absolute())
+        compile_stub(settings.stub_toolchain(env), Path(str(target[0])).absolute())
     except CompileError as error:
         _show(error.diagnostics)
         return 1
@@ -158,4 +180,5 @@ def _compile_command(target: Nodes, source: Nodes, env: Any) -> str:
 
 
 def _stub_command(target: Nodes, source: Nodes, env: Any) -> str:
-    return f"{env.subst('$BTAOT')} stub -o {target[0]} --target {settings.single_target(env).name}"
+    words = [env.subst("$BTAOT"), "stub", "-o", str(target[0]), "--target", settings.single_target(env).name]
+    return shlex.join([*words, *env.subst("$BTAOTSTUBFLAGS").split()])

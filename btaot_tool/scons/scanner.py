@@ -1,12 +1,16 @@
 """The scanner: what a script imports and includes is a dependency, also of imported files and directories.
 
-So are the programs whose debug information a script uses: they may be built by the same project.
+So are the programs whose debug information a script uses: they may be built by the same project.  A script with
+dw_ustack depends on a stub of its own, beside the usual one.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+from ..stub import UNWINDING, unwinding_name
+from . import settings
 
 _REFERENCE = re.compile(
     r"""^[ \t]*\#[ \t]*include[ \t]*(?:"(?P<quoted>[^"\n]+)"|<(?P<angle>[^>\n]+)>)
@@ -18,6 +22,7 @@ _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _PROGRAM = re.compile(r'\b(?:uprobe|uretprobe|usdt|ur?|U):(?:"([^"\n]+)"|([^\s:@",{}]+))')
 #: What is read of the debug information of a program.
 _FACTS = re.compile(r"\bargs\b|\b(?:struct|union|enum)\b|@[^\s:{}]+:\d")
+_UNWINDER = re.compile(r"\bdw_ustack\b")
 _IMPORTABLE = (".bt", ".h", ".bpf.c", ".bpf.o")
 
 
@@ -36,18 +41,35 @@ def programs(text: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if "/" in name and not re.search(r"[*?$\[]|!/", name)))
 
 
+def unwinds(text: str) -> bool:
+    """Say whether a script uses dw_ustack."""
+    return bool(_UNWINDER.search(text) and _UNWINDER.search(_COMMENT.sub(" ", text)))
+
+
 def script_scanner() -> Any:
     """Return the scanner for scripts: it follows imports itself, as their places depend on the script that begins."""
-    from SCons.Scanner import FindPathDirs, ScannerBase
+    from SCons.Scanner import ScannerBase
 
-    return ScannerBase(_scan, name="BtAotScanner", skeys=[".bt"], path_function=FindPathDirs("BTAOTPATH"))
+    return ScannerBase(_scan, name="BtAotScanner", skeys=[".bt"], path_function=_where)
 
 
-def _scan(script: Any, env: Any, path: tuple[Any, ...] = ()) -> list[Any]:
+def _where(env: Any, directory: Any, target: Any = None, source: Any = None) -> tuple[tuple[Any, ...], Any]:
+    """Return BTAOTPATH, and the stub if there may be one with unwind tables beside it.
+
+    Scanners know no targets, and SCons keeps what they found under what this function returned.
+    """
+    from SCons.Scanner import FindPathDirs
+
+    stub = settings.place(target[0]).stub if settings.single_target(env).name in UNWINDING else None
+    return FindPathDirs("BTAOTPATH")(env, directory, target, source), stub
+
+
+def _scan(script: Any, env: Any, where: tuple[tuple[Any, ...], Any]) -> list[Any]:
     """Return the files that a script names, directly or not; what is not found is left for the compiler to report.
 
     A file is looked up beside the one that names it, beside the script, and in BTAOTPATH.
     """
+    path, stub = where
     found: dict[Any, None] = {}
     waiting = [script]
     while waiting:
@@ -58,6 +80,8 @@ def _scan(script: Any, env: Any, path: tuple[Any, ...] = ()) -> list[Any]:
         places = (node.dir, file.dir, script.dir, script.rfile().dir, *path)
         text = file.get_text_contents()
         found.update(dict.fromkeys(_programs(programs(text), env)))
+        if stub and unwinds(text):
+            found.update(dict.fromkeys(_existing([stub.dir.File(unwinding_name(stub.name))])))
         for name in references(text):
             fresh = [entry for entry in _find(name, places) if entry not in found]
             found.update(dict.fromkeys(fresh))
@@ -67,7 +91,11 @@ def _scan(script: Any, env: Any, path: tuple[Any, ...] = ()) -> list[Any]:
 
 def _programs(names: list[str], env: Any) -> list[Any]:
     """Return the nodes of programs that exist or are built; relative paths are those of the top directory."""
-    nodes = [env.fs.Top.File(name) for name in names]
+    return _existing([env.fs.Top.File(name) for name in names])
+
+
+def _existing(nodes: list[Any]) -> list[Any]:
+    """Return those that exist or are built; what the others are needed for, the compiler has to say."""
     return [node for node in nodes if node.has_builder() or node.exists()]
 
 

@@ -13,9 +13,12 @@ from ..flags import FlagError, parse_flags
 from ..kernel.pack import HOST, pack_path, shipped_packs
 from ..kernel.packfile import PackError
 from ..options import Options
-from ..stub import Toolchain, find_toolchain, stub_key
+from ..stub import Toolchain, find_toolchain, stub_key, unwinding
 from ..targets import Target, find_target
 from ..version import compiler_identity
+
+#: $BTAOTSTUBFLAGS of a stub that reads unwind tables.
+UNWIND = "--unwind"
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,13 @@ def single_target(env: Any) -> Target:
 
 
 def toolchain(env: Any) -> Toolchain:
-    """Return the compiler for stubs."""
+    """Return the compiler for the usual stubs."""
     return find_toolchain(single_target(env), env.subst("$BTAOT_TOOLCHAIN"))
+
+
+def stub_toolchain(env: Any) -> Toolchain:
+    """Return the compiler for what BtAotStub makes: a usual stub, or one that reads unwind tables."""
+    return unwinding(toolchain(env)) if env.subst("$BTAOTSTUBFLAGS") == UNWIND else toolchain(env)
 
 
 def options(env: Any, node: Any) -> Options:
@@ -81,7 +89,7 @@ def compile_signature(target: Any, source: Any, env: Any, for_signature: bool) -
 
 def stub_signature(target: Any, source: Any, env: Any, for_signature: bool) -> str:
     """Stand for everything that a stub depends on."""
-    return _digest([_stub_key(toolchain(env))])
+    return _digest([_stub_key(stub_toolchain(env))])
 
 
 def _target(name: str) -> Target:

@@ -113,3 +113,31 @@ def test_stub_builder_and_its_dependencies(project: Project) -> None:
     project.sconstruct("env['BTAOTSTUBCOMSTR'] = 'STUB $TARGET'\nenv.BtAotStub('stub')")
     listed = project.scons("-n", "--tree=all")
     assert "STUB stub" in listed and "util.c" in listed and "util.h" in listed and ".toml" in listed
+
+
+def test_dw_ustack_has_a_stub_of_its_own(project: Project) -> None:
+    """It is built for the script that imports what uses it, on the target that has one; not for others."""
+    project.write(
+        a_bt=HELLO,
+        b_bt=f'import "u.bt";\nconfig = {{ unstable_import_statement = enable; unstable_dw_ustack = enable }}\n{HELLO}',
+        u_bt="uprobe:/bin/sh:main { print(dw_ustack); }\n",
+    )
+    project.sconstruct(
+        "targets = ['x86_64', 'aarch64']\n"
+        "env.Replace(BTAOT_TARGET=targets, BTAOT_STUB='out/$BTAOT_TARGET/stub', BTAOTSTUBCOMSTR='BUILD $TARGET')\n"
+        "env.BtAot('out/b', 'b.bt')\nenv.BtAotStub('out/stub')\nenv.BtAot('out/a', 'a.bt')\n"
+    )
+    usual = {f"out/{name}/{file}" for name in TARGETS for file in ("a", "stub")}
+    assert project.built("out/x86_64/a", "out/aarch64") == usual | {"out/aarch64/b"}
+    assert "out/x86_64/stub-unwind" in project.scons("-n").split()
+    assert project.built("-j2") == {"out/x86_64/stub-unwind", "out/x86_64/b"}
+    assert "is up to date" in project.scons()
+    for name in TARGETS:
+        made = project.path(f"out/{name}/b")
+        assert made.stat().st_size < 150_000
+        assert (b"dw_ustack requires a target process" in made.read_bytes()) == (name == "x86_64")
+        with made.open("rb") as stream:
+            types = {segment["p_type"] for segment in ELFFile(stream).iter_segments()}
+        assert not types & {"PT_INTERP", "PT_DYNAMIC"}
+    project.scons("-c")
+    assert not [path for path in project.path("out").rglob("*") if path.is_file()]
