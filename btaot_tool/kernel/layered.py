@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from .cdefs import CDefinitions
+from .merged import named_members
 from .types import CEnum, CFunc, CStruct, CType, Kernel, Tracepoint, TypeTable
 
 _T = TypeVar("_T")
@@ -35,8 +36,12 @@ class ScriptKernel:
         found = self._look(name, lambda table: table.struct(name))
         if found is None or found.kernel:
             return found
-        # Old scripts define structs of the kernel themselves, as they were on one machine, or a part of them.
-        return replace(found, kernels=self.kernel.struct(essential_name(name)))
+        kernels = self.kernel.struct(essential_name(name))
+        # Old scripts define structs of the kernel themselves, as they were on one machine, or a part of them.  One
+        # without a single member of the kernel's is another view of the same bytes.
+        if kernels is not None and essential_name(name) == name and self._is_other_view(found, kernels):
+            return found
+        return replace(found, kernels=kernels)
 
     def enum(self, name: str) -> CEnum | None:
         """Return the enum ("enum x")."""
@@ -73,6 +78,11 @@ class ScriptKernel:
     def identity(self) -> str:
         """Return the kernel's identity; the C definitions are part of the script."""
         return self.kernel.identity()
+
+    def _is_other_view(self, own: CStruct, kernels: CStruct) -> bool:
+        known = {member.name for member in named_members(self.kernel, kernels)}
+        names = {member.name for member in named_members(self.definitions, own)}
+        return bool(names) and names.isdisjoint(known)
 
     def _look(self, name: str, look: Callable[[TypeTable], _T | None]) -> _T | None:
         tables: list[TypeTable] = [self.kernel, self.definitions]

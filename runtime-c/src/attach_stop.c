@@ -5,13 +5,16 @@
  * - Timers and counters are disabled by ioctl, which waits for the CPU that the event is on.
  * - Programs of tracepoints and kprobes run with preemption off.  Once this thread, as a realtime thread, has been on every
  *   CPU, they have ended.  That takes 0.03 ms on two CPUs.
- * - Programs of uprobes, fentry and iter can be preempted, as can all on a PREEMPT_RT kernel.  They run inside RCU read-side
+ * - Programs of uprobes, fentry and iter can be preempted, as can all on a PREEMPT_RT kernel and from Linux 7 on, where
+ *   tracepoints no longer switch preemption off.  They run inside RCU read-side
  *   sections, which membarrier(MEMBARRIER_CMD_GLOBAL) waits for: up to 16 ms where it was measured.  It is also used where
  *   the tour of the CPUs is not possible (CAP_SYS_NICE, cpusets).
  * Closing is left to the end: tens of ms for each tracepoint, one after the other. */
 #define _GNU_SOURCE
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -47,9 +50,11 @@ static bool tour_cpus(struct env *env)
 	long policy = syscall(SYS_sched_getscheduler, 0);
 	long size = syscall(SYS_sched_getaffinity, 0, sizeof(all), all);
 	bool done = true;
+	struct utsname host;
 	int cpu;
 
-	if (policy < 0 || size < 0 || access("/sys/kernel/realtime", F_OK) == 0 ||
+	uname(&host);
+	if (strtoul(host.release, NULL, 10) >= 7 || policy < 0 || size < 0 || access("/sys/kernel/realtime", F_OK) == 0 ||
 	    syscall(SYS_sched_getparam, 0, &before) || syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &realtime))
 		return false;
 	for (cpu = host_next_cpu(env, 0); cpu >= 0 && done; cpu = host_next_cpu(env, cpu + 1)) {

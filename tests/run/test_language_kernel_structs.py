@@ -11,17 +11,24 @@ from btaot_tool.options import Options
 
 
 def test_field_that_the_pack_does_not_know_is_looked_for_on_the_host(build: Builder) -> None:
-    fields = "struct task_struct { int no_such_member; };\n"
+    fields = "struct task_struct { int pid; int no_such_member; };\n"
     access = "begin { print(((struct task_struct *)curtask)->no_such_member); exit(); }"
     outcome = run([build(fields + access)])
     assert outcome.status == 1
     assert "t.bt:2:9: the type 'task_struct' of this kernel" in outcome.stderr
     assert "has no field 'no_such_member'" in outcome.stderr
-    with pytest.raises(CompileError, match="struct task_struct does not contain a field named 'no_such_member'"):
+    with pytest.raises(CompileError, match="'struct task_struct' does not contain a field named 'no_such_member'"):
         compile_script(Source("t.bt", access), Options())
 
 
 def test_memory_of_a_process_has_only_the_fields_of_the_script() -> None:
     script = "struct task_struct { int mine; };\nuprobe:/bin/true:main { print(((struct task_struct *)arg0)->tgid); }"
-    with pytest.raises(CompileError, match="struct task_struct does not contain a field named 'tgid'"):
+    with pytest.raises(CompileError, match="'struct task_struct' does not contain a field named 'tgid'"):
         compile_script(Source("t.bt", script), Options())
+
+
+def test_struct_without_any_member_of_the_kernels_has_the_scripts_layout(build: Builder) -> None:
+    fields = "struct task_struct { unsigned int head; unsigned int next[1]; };\n"
+    words = "$w = (uint32 *)curtask; printf(\"%d %d\\n\", $t->head == *$w, $t->next[0] == *($w + 1));"
+    outcome = run([build(fields + "begin { $t = (struct task_struct *)curtask; " + words + " exit(); }")])
+    assert (outcome.status, outcome.stdout.split()) == (0, ["1", "1"])
