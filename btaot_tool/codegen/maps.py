@@ -71,7 +71,8 @@ class Maps(Structs):
         """Store a value; an update that fails is counted for this map: see ``docs/architecture.md``, globals."""
         _, plan = self.map_plan(info)
         result = self.helper("map_update_elem", self.map_ptr(info), key, value, BPF_ANY)
-        full = self.b.icmp_signed("==", result, const(-E2BIG))
+        # Before 6.4 map functions return an int, whose upper half a program sees as zeros.
+        full = self.b.icmp_unsigned("==", self.b.and_(result, const(2**32 - 1)), const(2**32 - E2BIG))
         amount = self.b.select(full, const(1), const(1 << 32))
         self.when(self.b.icmp_signed("!=", result, const(0)), lambda: self.count_loss(plan.loss_off, amount))
 
@@ -179,7 +180,7 @@ class Maps(Structs):
             )
         result = self.helper("map_delete_elem", self.map_ptr(info), key)
         if not wanted:
-            self.check_helper("map_delete_elem", result, self.b.icmp_signed("<", result, const(0)))
+            self.check_helper("map_delete_elem", result, self.b.icmp_signed("!=", result, const(0)))
         return self.b.zext(self.b.icmp_signed("==", result, const(0)), const(0).type)
 
     def _reset(self, plan: MapPlan, pointer: Any) -> Any:

@@ -127,18 +127,17 @@ _REGISTERS = frozenset({ProbeKind.PROFILE, ProbeKind.INTERVAL, *_COUNTERS, Probe
 
 
 def _check_usermode(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    if c.options.target.name != "x86_64":
-        return c.error(node, "'usermode' builtin is only supported on x86_64")
     return UINT8
 
 
 def _emit_usermode(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    """Ring 3 is user mode: the low bits of the code segment.  Where no registers are at hand, the kernel runs."""
+    """Return 1 if the registers are those of a program.  Where no registers are at hand, the kernel runs."""
     probe = g.template.probe
     if not (probe.kind in _REGISTERS or probe.reg_args):
         return Scalar(UINT8, const(int(probe.kind in _NO_MODE)))
-    selector = g.context_load(Symbol(SymbolKind.REG, "cs"))
-    user = g.b.icmp_unsigned("==", g.b.and_(selector, const(3)), const(3))
+    register, bits, value = g.mod.options.target.user_mode
+    mode = g.context_load(Symbol(SymbolKind.REG, register))
+    user = g.b.icmp_unsigned("==", g.b.and_(mode, const(bits)), const(value))
     return Scalar(UINT8, g.b.zext(user, I64))
 
 

@@ -15,7 +15,9 @@ class Target:
 
     ``machine`` is the ELF ``e_machine``; ``bits`` the width of a long; ``linux`` the directory name of the
     architecture in the kernel's tree; ``zig`` the compiler's target triple; ``debian`` Debian's name;
-    ``watchpoint_modes`` what its hardware watches for (arch/*/kernel/hw_breakpoint.c), in the order r, w, x.
+    ``watchpoint_modes`` what its hardware watches for (arch/*/kernel/hw_breakpoint.c), in the order r, w, x;
+    ``user_mode`` how registers tell that a program was interrupted (``user_mode()`` of its asm/ptrace.h): the register,
+    the bits to look at, and their value then.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Target:
     zig: str
     linux: str
     debian: str
+    user_mode: tuple[str, int, int]
     watchpoint_modes: tuple[str, ...] = ()
 
     @property
@@ -41,8 +44,10 @@ class Target:
 TARGETS: dict[str, Target] = {
     t.name: t
     for t in (
-        Target("x86_64", 62, 64, False, "x86_64-linux-musl", "x86", "amd64", ("x", "w", "rw")),
-        Target("aarch64", 183, 64, False, "aarch64-linux-musl", "arm64", "arm64", ("r", "w", "x", "rw")),
+        Target("x86_64", 62, 64, False, "x86_64-linux-musl", "x86", "amd64", ("cs", 3, 3), ("x", "w", "rw")),
+        Target(
+            "aarch64", 183, 64, False, "aarch64-linux-musl", "arm64", "arm64", ("pstate", 15, 0), ("r", "w", "x", "rw")
+        ),
     )
 }
 

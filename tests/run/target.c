@@ -230,6 +230,7 @@ static void act(const char *action)
 
 int main(int argc, char **argv)
 {
+	*(volatile int *)&counter = 42;  /* a page that was not touched yet cannot be read by a program */
 	for (int i = 1; i < argc; i++)
 		act(argv[i]);
 	return 0;

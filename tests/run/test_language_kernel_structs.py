@@ -29,6 +29,6 @@ def test_memory_of_a_process_has_only_the_fields_of_the_script() -> None:
 
 def test_struct_without_any_member_of_the_kernels_has_the_scripts_layout(build: Builder) -> None:
     fields = "struct task_struct { unsigned int head; unsigned int next[1]; };\n"
-    words = "$w = (uint32 *)curtask; printf(\"%d %d\\n\", $t->head == *$w, $t->next[0] == *($w + 1));"
+    words = '$w = (uint32 *)curtask; printf("%d %d\\n", $t->head == *$w, $t->next[0] == *($w + 1));'
     outcome = run([build(fields + "begin { $t = (struct task_struct *)curtask; " + words + " exit(); }")])
     assert (outcome.status, outcome.stdout.split()) == (0, ["1", "1"])
