@@ -77,7 +77,8 @@ static bool in_session(struct env *env, const struct btaot_attach *at)
 {
 	int id = at->flags & BTAOT_ATTACH_FLAG_SESSION ? btf_func_id(env, "bpf_session_is_return") : 0;
 
-	return id > 0 &&
+	/* arm64 of 6.12 loads such a program, and has no multi-link for it. */
+	return id > 0 && host_has_multi(env, false) &&
 	       feature_has(env, FEATURE_KFUNC | (uint32_t)id, BPF_PROG_TYPE_KPROBE, SYS_ATTACH_KPROBE_SESSION);
 }
 

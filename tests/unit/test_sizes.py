@@ -14,7 +14,7 @@ from btaot_tool.targets import TARGETS
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 150_000
 #: What payloads leave of it: those of the examples take up to 2,600 bytes (compressed).
-STUB_LIMIT = 147_300
+STUB_LIMIT = 147_400
 
 
 @pytest.mark.parametrize("target", TARGETS)
