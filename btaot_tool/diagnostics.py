@@ -43,10 +43,6 @@ class Span:
         """The place that no macro holds: the call that everything was expanded from."""
         return self if self.parent is None else self.parent.outermost
 
-    def to(self, other: Span) -> Span:
-        """Return the span from the start of this one to the end of the other."""
-        return Span(self.source, self.line, self.column, other.end_line, other.end_column)
-
     def __str__(self) -> str:
         """Return ``file:line:first-last`` as bpftrace writes it."""
         if self.line == self.end_line:

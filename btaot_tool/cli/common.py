@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -82,4 +83,5 @@ def compile_and_import_lief(source: Source, options: Options) -> Compiled:
 
 
 def _import_lief() -> None:
-    import lief  # noqa: F401
+    with contextlib.suppress(ImportError):  # said where the package is used, in one message
+        import lief  # noqa: F401

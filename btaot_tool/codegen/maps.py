@@ -10,7 +10,7 @@ from ..sema.env import MapInfo
 from ..sema.types import Agg, Int, Type
 from ..symbols import map_fd, map_value, session
 from ..syntax import tree
-from .llvm import I32, I64, const, ir
+from .llvm import I64, const
 from .module import MapPlan
 from .structs import Structs
 from .values import Scalar, Value
@@ -285,8 +285,3 @@ class Maps(Structs):
             better = self.b.and_(better, self.b.icmp_unsigned("!=", other, const(0)))
             self.b.store(self.b.select(better, value, old), total)
         self.b.store(self.b.add(seen, other), count)
-
-
-def i32_key(value: int) -> Any:
-    """Return a constant key of an array map."""
-    return ir.Constant(I32, value)

@@ -149,11 +149,6 @@ class Reading(FunctionBase):
         amount = const(64 - width)
         return self.b.ashr(value, amount) if integer_sign(typ) else self.b.lshr(value, amount)
 
-    def dereference(self, pointer: Scalar) -> Value:
-        """Return the value a pointer points to (lazily for structs and arrays)."""
-        assert isinstance(pointer.type, Ptr)
-        return Place(pointer.type.target, pointer.ir, pointer.type.space)
-
 
 def _anonymous(place: Place, definition: CStruct) -> bool:
     """Whether a type has no name that the host's BTF could be asked for (only roots need one)."""

@@ -70,9 +70,9 @@ def _emit_arg(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 def _stack_argument(g: Gen, number: int) -> Any:
     """Read the n-th word of the stack above the return address, as bpftrace does."""
-    word = g.mod.options.target.bits // 8
-    skip = 1 if g.mod.options.target.name == "x86_64" else 0
-    address = g.b.add(g.context_load(Symbol(SymbolKind.REG, "sp")), const((number + skip) * word))
+    target = g.mod.options.target
+    word = target.bits // 8
+    address = g.b.add(g.context_load(Symbol(SymbolKind.REG, "sp")), const((number + target.return_words) * word))
     place = g.bytes(8)
     g.b.store(const(0), place)
     g.probe_read(place, word, address, g.template.probe.space)

@@ -17,7 +17,8 @@ class Target:
     architecture in the kernel's tree; ``zig`` the compiler's target triple; ``debian`` Debian's name;
     ``watchpoint_modes`` what its hardware watches for (arch/*/kernel/hw_breakpoint.c), in the order r, w, x;
     ``user_mode`` how registers tell that a program was interrupted (``user_mode()`` of its asm/ptrace.h): the register,
-    the bits to look at, and their value then.
+    the bits to look at, and their value then; ``return_words`` how many words a call leaves on the stack before
+    arguments that lie there: the return address, or none.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Target:
     linux: str
     debian: str
     user_mode: tuple[str, int, int]
+    return_words: int
     watchpoint_modes: tuple[str, ...] = ()
 
     @property
@@ -44,9 +46,18 @@ class Target:
 TARGETS: dict[str, Target] = {
     t.name: t
     for t in (
-        Target("x86_64", 62, 64, False, "x86_64-linux-musl", "x86", "amd64", ("cs", 3, 3), ("x", "w", "rw")),
+        Target("x86_64", 62, 64, False, "x86_64-linux-musl", "x86", "amd64", ("cs", 3, 3), 1, ("x", "w", "rw")),
         Target(
-            "aarch64", 183, 64, False, "aarch64-linux-musl", "arm64", "arm64", ("pstate", 15, 0), ("r", "w", "x", "rw")
+            "aarch64",
+            183,
+            64,
+            False,
+            "aarch64-linux-musl",
+            "arm64",
+            "arm64",
+            ("pstate", 15, 0),
+            0,
+            ("r", "w", "x", "rw"),
         ),
     )
 }

@@ -194,15 +194,3 @@ int events_drain(struct env *env, bool until_stop)
 	output_idle(env);
 	return total;
 }
-
-void events_close(struct env *env)
-{
-	struct events *ev = env->events;
-
-	if (!ev)
-		return;
-	munmap(ev->consumer, ev->page);
-	munmap((void *)(uintptr_t)ev->producer, ev->page + ev->mapped);
-	pages_free(ev->copy, ev->copy_size);
-	env->events = NULL;
-}

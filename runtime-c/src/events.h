@@ -16,6 +16,5 @@ int events_fd(const struct env *env);
  * all events but those of `end`.  While many events arrive the call stays up to some ten milliseconds, so that producers
  * need not wake us for each; it returns early when env->stop is set. */
 int events_drain(struct env *env, bool until_stop);
-void events_close(struct env *env);
 
 #endif

@@ -122,11 +122,6 @@ void output_attached(struct env *env, uint32_t count)
 	output_idle(env);
 }
 
-void output_map(struct env *env, uint32_t map, uint32_t top, uint32_t div)
-{
-	print_map(env->out, map, top, div, false);
-}
-
 static bool map_is_printed(const struct btaot_map *m)
 {
 	return m->role == BTAOT_MAP_ROLE_USER && !(m->flags & BTAOT_MAP_FLAG_INTERNAL);

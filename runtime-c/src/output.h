@@ -13,8 +13,6 @@ void output_event(struct env *env, const void *record, size_t size);
 bool output_exited(const struct env *env);
 /* "Attached N probes" on stderr, or as JSON; nothing with -q. */
 void output_attached(struct env *env, uint32_t count);
-/* Print one map as print(@map, top, div) does; 0 for top or div: not given. */
-void output_map(struct env *env, uint32_t map, uint32_t top, uint32_t div);
 /* Print all maps of the script that are not empty, ordered by name (end of the run, SIGUSR1). */
 void output_maps(struct env *env);
 /* End of the events: the total of lost events (a warning on stderr) and, in text, the two empty lines that stand

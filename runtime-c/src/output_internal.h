@@ -111,7 +111,7 @@ void async_system(struct output *o, const char *command);
 /* output.c */
 void output_written(struct output *o);     /* after every message: keeps the buffer below its limit */
 int output_write(struct output *o, bool all);
-/* print_map.c */
+/* print_map.c: a map as print(@map, top, div) does; 0 for top or div: not given. */
 void print_map(struct output *o, uint32_t map, uint32_t top, uint32_t div, bool at_exit);
 /* hist.c: the buckets of one histogram (already summed over the CPUs). */
 void hist_text(struct textbuf *b, const struct btaot_type *t, const uint64_t *buckets, uint64_t div);

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 
-from btaot_tool.payload.header import c_header
-from btaot_tool.stub import LAYOUT_HEADER, runtime_dir
-
-HERE = Path(__file__).parent / "c"
-FLAGS = ["-std=gnu11", "-O1", "-g", "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 NAMES = {
     "main": "-",
     "_Z1fv": "f()",
@@ -44,15 +39,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no host compiler with AddressSanitizer")
-    folder = tmp_path_factory.mktemp("cxx")
-    (folder / LAYOUT_HEADER).write_text(c_header(), encoding="utf-8")
-    sources = [runtime_dir() / f"{name}.c" for name in ("cxx_name", "cxx_piece", "util", "str")]
-    argv = [compiler, *FLAGS, f"-I{runtime_dir()}", f"-I{folder}", HERE / "cxx_names.c", *sources]
-    subprocess.run([*map(str, argv), "-o", str(folder / "tool")], check=True)
-    return folder / "tool"
+    return build_harness(tmp_path_factory.mktemp("cxx"), "cxx_names", ("cxx_name", "cxx_piece", "util", "str"))
 
 
 def test_names(tool: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from btaot_tool.compiler import compile_script
 from btaot_tool.diagnostics import CompileError, Source
 from btaot_tool.options import Options
-from btaot_tool.symbols.minimum import kernel_version
+from btaot_tool.payload.layout import Feature
+from btaot_tool.symbols.minimum import SINCE, kernel_version
 from btaot_tool.targets import find_target
 
 LOOP = "begin { @[1] = 2; } interval:s:1 { for ($kv : @) { print($kv); } }"
@@ -42,3 +43,7 @@ def test_what_old_kernels_cannot_run(script: str, oldest: str, expected: list[st
 def test_versions_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="no version of a kernel"):
         kernel_version(text)
+
+
+def test_every_feature_has_a_release() -> None:
+    assert set(SINCE) == set(Feature)

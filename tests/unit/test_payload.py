@@ -24,9 +24,9 @@ from btaot_tool.payload.structs import LayoutError, header_size, member_comments
 from btaot_tool.payload.writer import PayloadError, PayloadWriter
 from btaot_tool.targets import TARGETS, Target
 
-BIG = Target("s390x", 22, 64, True, "s390x-linux-musl", "s390", "s390x", ("psw_mask", 1 << 48, 1 << 48))
+BIG = Target("s390x", 22, 64, True, "s390x-linux-musl", "s390", "s390x", ("psw_mask", 1 << 48, 1 << 48), 0)
 LITTLE = TARGETS["x86_64"]
-NARROW = Target("armv7", 40, 32, False, "arm-linux-musleabihf", "arm", "armhf", ("cpsr", 15, 0))
+NARROW = Target("armv7", 40, 32, False, "arm-linux-musleabihf", "arm", "armhf", ("cpsr", 15, 0), 0)
 
 
 # ---- header ---------------------------------------------------------------------------------------

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 from elftools.elf.elffile import ELFFile
 
-from btaot_tool.payload.header import c_header
-from btaot_tool.stub import LAYOUT_HEADER, runtime_dir, zig_command
+from btaot_tool.stub import zig_command
 
 HERE = Path(__file__).parent / "c"
 SOURCES = ("btf", "btf_index", "section", "str", "util")
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 #: Kernels before 6.16 cannot map their BTF: the same results must come through read().
 WITHOUT_MMAP = "-DBTF_NO_MMAP"
 SHOWN = """\
@@ -47,19 +45,8 @@ def btf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["mmap", "read"])
 def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no host compiler with AddressSanitizer")
-    directory = tmp_path_factory.mktemp("reader")
-    (directory / LAYOUT_HEADER).write_text(c_header(), encoding="utf-8")
-    source = runtime_dir()
-    argv = [
-        compiler, *FLAGS, *([WITHOUT_MMAP] if request.param == "read" else []), "-iquote", str(directory),
-        "-iquote", str(source), str(HERE / "fuzz_btf.c"), *(str(source / f"{name}.c") for name in SOURCES),
-        "-o", str(directory / "fuzz_btf"),
-    ]  # fmt: skip
-    subprocess.run(argv, check=True, capture_output=True, text=True)
-    return directory / "fuzz_btf"
+    flags = [WITHOUT_MMAP] if request.param == "read" else []
+    return build_harness(tmp_path_factory.mktemp("reader"), "fuzz_btf", SOURCES, flags)
 
 
 def run(*argv: str | Path) -> str:

@@ -8,14 +8,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 from elftools.dwarf.callframe import FDE
 from elftools.elf.elffile import ELFFile
 
-from btaot_tool.stub import runtime_dir, zig_command
+from btaot_tool.stub import zig_command
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="unwind tables are read on x86_64 only")
 
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SOURCES = ("archive", "cursor", "eh_frame", "elf_file", "util", "str", "errno_text")
 HERE = Path(__file__).parent
 PROGRAM = HERE.parent / "run/unwound.c"
@@ -28,14 +28,7 @@ KINDS = {"OFFSET": MEMORY, "VAL_OFFSET": VALUE}
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the harness."""
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no host compiler with AddressSanitizer")
-    output = tmp_path_factory.mktemp("eh_frame") / "test_eh_frame"
-    sources = [str(runtime_dir() / f"{name}.c") for name in SOURCES]
-    argv = [compiler, *FLAGS, "-iquote", str(runtime_dir()), str(HERE / "c/test_eh_frame.c"), *sources]
-    subprocess.run([*argv, "-o", str(output)], check=True)
-    return output
+    return build_harness(tmp_path_factory.mktemp("eh_frame"), "test_eh_frame", SOURCES)
 
 
 @pytest.fixture(scope="module", params=["gcc", "gcc-static", "zig"])

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 
-from btaot_tool.payload.header import c_header
-from btaot_tool.stub import LAYOUT_HEADER, runtime_dir, zig_command
+from btaot_tool.stub import zig_command
 from btaot_tool.targets import host_target
 
-HERE = Path(__file__).parent / "c"
 SOURCES = (
     "arch", "archive", "elf_file", "event_format", "host", "kernel_functions", "ld_cache", "str", "sys_bpf", "tracefs",
     "usdt_argument", "usdt_note", "util",
 )  # fmt: skip
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 FORMAT = """\
 name: sched_thing
 ID: 316
@@ -53,20 +50,10 @@ Runner = Callable[..., list[str]]
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile both programs; zig's clang has no AddressSanitizer runtime, so this needs a compiler of the host."""
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no host compiler with AddressSanitizer")
+    """Compile both programs; return their directory."""
     directory = tmp_path_factory.mktemp("host")
-    (directory / LAYOUT_HEADER).write_text(c_header(), encoding="utf-8")
-    source = runtime_dir()
     for program in ("test_host", "fuzz_host"):
-        argv = [
-            compiler, *FLAGS, "-iquote", str(directory), "-iquote", str(source), str(HERE / f"{program}.c"),
-            *(str(source / f"{name}.c") for name in SOURCES), "-o", str(directory / program),
-        ]  # fmt: skip
-        done = subprocess.run(argv, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        build_harness(directory, program, SOURCES)
     return directory
 
 

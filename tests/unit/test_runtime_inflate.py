@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import zlib
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 
-from btaot_tool.stub import runtime_dir
-
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 NOISE = random.Random(1).randbytes(70_000)
 #: name -> data: every kind of block, symbols of one kind only, the longest and the farthest repeats
 DATA = {
@@ -35,14 +32,7 @@ STRATEGIES = {
 @pytest.fixture(scope="module")
 def inflate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the harness."""
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no host compiler with AddressSanitizer")
-    output = tmp_path_factory.mktemp("inflate") / "test_inflate"
-    source = Path(__file__).parent / "c/test_inflate.c"
-    argv = [compiler, *FLAGS, "-iquote", str(runtime_dir()), str(source), str(runtime_dir() / "inflate.c")]
-    subprocess.run([*argv, "-o", str(output)], check=True, capture_output=True)
-    return output
+    return build_harness(tmp_path_factory.mktemp("inflate"), "test_inflate", ["inflate"])
 
 
 def compress(data: bytes, level: int, strategy: int) -> bytes:

@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 from elftools.elf.elffile import ELFFile
 
-from btaot_tool.stub import runtime_dir, zig_command
+from btaot_tool.stub import zig_command
 
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SOURCES = ("archive", "cursor", "elf_file", "lines", "textbuf", "util", "str", "errno_text")
 HERE = Path(__file__).parent
 PROGRAM = HERE.parent / "run/target.c"
@@ -27,14 +27,7 @@ def no_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the harness."""
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no host compiler with AddressSanitizer")
-    output = tmp_path_factory.mktemp("lines") / "test_lines"
-    sources = [str(runtime_dir() / f"{name}.c") for name in SOURCES]
-    argv = [compiler, *FLAGS, "-D_GNU_SOURCE", "-iquote", str(runtime_dir()), str(HERE / "c/test_lines.c"), *sources]
-    subprocess.run([*argv, "-o", str(output)], check=True)
-    return output
+    return build_harness(tmp_path_factory.mktemp("lines"), "test_lines", SOURCES)
 
 
 def compiled(folder: Path, compiler: list[str], version: int) -> Path:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 from payload_sample import sample_payload
 
 from btaot_tool.compiler import compile_script
 from btaot_tool.diagnostics import Source
 from btaot_tool.options import Options
-from btaot_tool.payload.header import c_header
-from btaot_tool.stub import LAYOUT_HEADER, runtime_dir
 from btaot_tool.targets import host_target
 
-HERE = Path(__file__).parent / "c"
 SOURCES = ("inflate", "payload", "payload_check", "section", "sha256", "str", "util")
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SCRIPT = """
 BEGIN { @start = nsecs; printf("start %s %d\\n", comm, pid); }
 tracepoint:sched:sched_switch /pid != 0/ { @[comm, tid] = count(); @h = hist(cpu); @s[kstack] = sum(1); }
@@ -28,19 +24,8 @@ interval:s:1 { print(@h); clear(@h); exit(); }
 
 @pytest.fixture(scope="module")
 def fuzzer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the harness; zig's clang has no AddressSanitizer runtime, so this needs a compiler of the host."""
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no host compiler with AddressSanitizer")
-    directory = tmp_path_factory.mktemp("fuzz")
-    (directory / LAYOUT_HEADER).write_text(c_header(), encoding="utf-8")
-    source = runtime_dir()
-    argv = [
-        compiler, *FLAGS, "-iquote", str(directory), "-iquote", str(source), str(HERE / "fuzz_payload.c"),
-        *(str(source / f"{name}.c") for name in SOURCES), "-o", str(directory / "fuzz_payload"),
-    ]  # fmt: skip
-    subprocess.run(argv, check=True, capture_output=True, text=True)
-    return directory / "fuzz_payload"
+    """Compile the harness."""
+    return build_harness(tmp_path_factory.mktemp("fuzz"), "fuzz_payload", SOURCES)
 
 
 @pytest.fixture(scope="module", params=["sample", "script"])

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "mock.h"
+#include "output_internal.h"
 
 #define PERCPU BTAOT_MAP_FLAG_PERCPU
 #define SCALAR BTAOT_MAP_FLAG_SCALAR
@@ -10,7 +11,7 @@
 
 static void check_map(const char *what, uint32_t map, uint32_t top, uint32_t div, const char *want)
 {
-	output_map(&mock_env, map, top, div);
+	print_map(mock_env.out, map, top, div, false);
 	expect(what, mock_output(), want);
 }
 
