@@ -10,7 +10,7 @@ from ..payload.layout import SymbolKind
 from ..sema.operators import lookup_member
 from ..sema.types import Array, Buffer, Ptr, Space, Str, Struct, Type, integer_sign
 from ..symbols import Symbol
-from .base import FunctionBase
+from .frame import Frame
 from .llvm import I64, const
 from .values import Memory, Place, Scalar, Value
 
@@ -20,7 +20,7 @@ def root_name(struct: str) -> str:
     return struct.removeprefix("struct ")
 
 
-class Reading(FunctionBase):
+class Reading(Frame):
     """Adds reads through probe_read to a function."""
 
     def probe_read(self, dst: Any, size: Any, address: Any, space: Space, suffix: str = "") -> Any:
