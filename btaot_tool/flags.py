@@ -52,6 +52,8 @@ def add_compile_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--unsafe", action="store_true", help="allow functions that change the system, such as system()")
     group.add_argument("-I", dest="include_dirs", action="append", default=[], metavar="DIR",
                        help="look for imports and included files here too")  # fmt: skip
+    group.add_argument("--include", dest="includes", action="append", default=[], metavar="FILE",
+                       help="include FILE before the C definitions of the script")  # fmt: skip
     group.add_argument("-D", dest="defines", action="append", default=[], metavar="NAME[=VALUE]",
                        help="define a macro for the C definitions of the script")  # fmt: skip
     group.add_argument("--debuginfo", action="append", default=[], metavar="DIR[:DIR]",
@@ -75,6 +77,7 @@ def options_from(args: argparse.Namespace, target: Target, environ: Mapping[str,
         warnings_as_errors=args.warnings_as_errors,
         min_kernel=args.min_kernel,
         include_dirs=tuple(args.include_dirs),
+        includes=tuple(args.includes),
         defines=tuple(args.defines),
         debuginfo=tuple(place for text in args.debuginfo for place in text.split(":") if place),
         sysroot=args.sysroot.rstrip("/"),
@@ -97,6 +100,7 @@ def format_flags(options: Options) -> list[str]:
         words += ["--min-kernel", options.min_kernel]
     words += ["--unsafe"] * options.unsafe
     words += [f"-I{directory}" for directory in options.include_dirs]
+    words += [f"--include={name}" for name in options.includes]
     words += [f"-D{define}" for define in options.defines]
     words += [f"--debuginfo={place}" for place in options.debuginfo]
     words += [f"--sysroot={options.sysroot}"] * bool(options.sysroot)

@@ -18,11 +18,11 @@ class Options:
 
     ``kernel`` lists kernel packs: names of shipped packs, paths of pack files, or "host"; empty for the
     target's default.  ``min_kernel`` ("5.15") refuses at build time what kernels of that age cannot run.
-    ``include_dirs`` and ``defines`` are for the C definitions of a script; imports are looked up in
-    ``include_dirs`` after the directory of the script.  ``debuginfo`` are files and directories with debug information
-    of traced programs, ``sysroot`` the directory below which these programs are looked for.  ``config`` holds
-    configuration variables (name, value) that win over the script's; ``dump`` prints intermediate results on stderr
-    and does not change the output, so it is no part of the signature; neither are ``warnings``.
+    ``include_dirs``, ``includes`` (headers that come first) and ``defines`` are for the C definitions of a script;
+    imports are looked up in ``include_dirs`` after the directory of the script.  ``debuginfo`` are files and directories
+    with debug information of traced programs, ``sysroot`` the directory below which these programs are looked for.
+    ``config`` holds configuration variables (name, value) that win over the script's; ``dump`` prints intermediate
+    results on stderr and does not change the output, so it is no part of the signature; neither are ``warnings``.
     """
 
     target: Target = field(default_factory=host_target)
@@ -32,6 +32,7 @@ class Options:
     warnings_as_errors: bool = False
     min_kernel: str | None = None
     include_dirs: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
     debuginfo: tuple[str, ...] = ()
     sysroot: str = ""
@@ -55,6 +56,7 @@ class Options:
             "warnings_as_errors": self.warnings_as_errors,
             "min_kernel": self.min_kernel,
             "include_dirs": list(self.include_dirs),
+            "includes": list(self.includes),
             "defines": list(self.defines),
             "debuginfo": list(self.debuginfo),
             "sysroot": self.sysroot,
@@ -73,6 +75,7 @@ class Options:
             warnings_as_errors=values["warnings_as_errors"],
             min_kernel=values["min_kernel"],
             include_dirs=tuple(values["include_dirs"]),
+            includes=tuple(values["includes"]),
             defines=tuple(values["defines"]),
             debuginfo=tuple(values["debuginfo"]),
             sysroot=values["sysroot"],

@@ -40,6 +40,7 @@ def read_definitions(imports: Imports, kernel: Kernel, options: Options) -> CSid
     """Read all C definitions; a script without any costs nothing."""
     script = imports.units[-1]
     before = "".join(f"#define {_definition(text)}\n" for text in options.defines)
+    before += "".join(f'#line 1 "<command line>"\n#include "{name}"\n' for name in options.includes)
     before += "".join(_section(unit) for unit in imports.units[:-1] if unit.program.c_text.strip())
     before += "".join(f'#include "{path.absolute()}"\n' for path in imports.headers)
     text = script.program.c_text

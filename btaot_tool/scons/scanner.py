@@ -53,23 +53,25 @@ def script_scanner() -> Any:
     return ScannerBase(_scan, name="BtAotScanner", skeys=[".bt"], path_function=_where)
 
 
-def _where(env: Any, directory: Any, target: Any = None, source: Any = None) -> tuple[tuple[Any, ...], Any]:
-    """Return BTAOTPATH, and the stub if there may be one with unwind tables beside it.
+def _where(
+    env: Any, directory: Any, target: Any = None, source: Any = None
+) -> tuple[tuple[Any, ...], Any, tuple[str, ...]]:
+    """Return BTAOTPATH, the stub if there may be one with unwind tables beside it, and the headers of --include.
 
     Scanners know no targets, and SCons keeps what they found under what this function returned.
     """
     from SCons.Scanner import FindPathDirs
 
     stub = settings.place(target[0]).stub if settings.single_target(env).name in UNWINDING else None
-    return FindPathDirs("BTAOTPATH")(env, directory, target, source), stub
+    return FindPathDirs("BTAOTPATH")(env, directory, target, source), stub, settings.options(env, target[0]).includes
 
 
-def _scan(script: Any, env: Any, where: tuple[tuple[Any, ...], Any]) -> list[Any]:
+def _scan(script: Any, env: Any, where: tuple[tuple[Any, ...], Any, tuple[str, ...]]) -> list[Any]:
     """Return the files that a script names, directly or not; what is not found is left for the compiler to report.
 
     A file is looked up beside the one that names it, beside the script, and in BTAOTPATH.
     """
-    path, stub = where
+    path, stub, includes = where
     found: dict[Any, None] = {}
     waiting = [script]
     while waiting:
@@ -82,7 +84,7 @@ def _scan(script: Any, env: Any, where: tuple[tuple[Any, ...], Any]) -> list[Any
         found.update(dict.fromkeys(_programs(programs(text), env)))
         if stub and unwinds(text):
             found.update(dict.fromkeys(_existing([stub.dir.File(unwinding_name(stub.name))])))
-        for name in references(text):
+        for name in references(text) if node is not script else [*includes, *references(text)]:
             fresh = [entry for entry in _find(name, places) if entry not in found]
             found.update(dict.fromkeys(fresh))
             waiting += fresh

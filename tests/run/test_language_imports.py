@@ -66,6 +66,18 @@ def test_include_directories_and_defines(folder: Path) -> None:
     assert compile_script(Source("t.bt", script), options).dependencies == [str(folder / "deep/numbers.h")]
 
 
+def test_headers_of_the_command_line_come_first(folder: Path) -> None:
+    """In their order, before the script's own definitions; a missing one is named."""
+    (folder / "first.h").write_text("#define FIRST 1\n")
+    (folder / "second.h").write_text("struct pair { int a[FIRST + 1]; };\n")
+    script = "struct two { struct pair p[2]; };\nbegin { print((FIRST, sizeof(struct two))); exit(); }"
+    options = Options(include_dirs=(str(folder),), includes=("first.h", "second.h"))
+    result = compile_script(Source("t.bt", script), options)
+    assert result.dependencies == [str(folder / "first.h"), str(folder / "second.h")]
+    with pytest.raises(CompileError, match=r"<command line>:1: 'no\.h' file not found"):
+        compile_script(Source("t.bt", script), Options(includes=("no.h",)))
+
+
 def test_error_in_an_imported_header_names_its_line(folder: Path) -> None:
     (folder / "deep/types.h").write_text("struct thing {\n  int x;\n  no_such_type y;\n};\n")
     with pytest.raises(CompileError) as caught:

@@ -94,6 +94,16 @@ def test_search_path(project: Project) -> None:
     assert project.built() == {"a"}
 
 
+def test_a_header_of_the_flags(project: Project) -> None:
+    project.write(a_bt=HELLO, b_bt=HELLO, inc__given_h='#include "deep.h"\n', inc__deep_h="#define A 1\n")
+    project.sconstruct(
+        "env.BtAot('a.bt', BTAOTPATH=['inc'], BTAOTFLAGS='--include given.h')\nenv.BtAot('b.bt')",
+    )
+    assert project.built() == {"a", "b"}
+    project.write(inc__deep_h="#define A 2\n")
+    assert project.built() == {"a"}
+
+
 def test_commented_out_import_is_no_dependency(project: Project) -> None:
     project.write(a_bt=f'// import "lib.bt"\n/* #include "lib.bt" */\n{HELLO}', lib_bt="")
     project.sconstruct("env.BtAot('a.bt')")

@@ -14,7 +14,8 @@ FULL = Options(
     debuginfo=("a", "b"),
     sysroot="/x",
     target=find_target("arm64"), kernel=("host", "a/b.btpack"), unsafe=True, warnings=False, warnings_as_errors=True,
-    min_kernel="5.15", include_dirs=("inc", "with space"), defines=("A", "B=1"), dump=frozenset({"ir"}),
+    min_kernel="5.15", include_dirs=("inc", "with space"), includes=("a.h",), defines=("A", "B=1"),
+    dump=frozenset({"ir"}),
 )  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def test_json_and_flags_are_lossless() -> None:
 
 @pytest.mark.parametrize("change", [
     {"target": find_target("x86_64")}, {"kernel": ()}, {"unsafe": False}, {"warnings_as_errors": False},
-    {"min_kernel": None}, {"include_dirs": ()}, {"defines": ()},
+    {"min_kernel": None}, {"include_dirs": ()}, {"includes": ()}, {"defines": ()},
 ])  # fmt: skip
 def test_signature_knows_what_changes_the_output(change: dict[str, object]) -> None:
     assert replace(FULL, **change).signature() != FULL.signature()  # type: ignore[arg-type]
