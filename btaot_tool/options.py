@@ -20,9 +20,10 @@ class Options:
     target's default.  ``min_kernel`` ("5.15") refuses at build time what kernels of that age cannot run.
     ``include_dirs``, ``includes`` (headers that come first) and ``defines`` are for the C definitions of a script;
     imports are looked up in ``include_dirs`` after the directory of the script.  ``debuginfo`` are files and
-    directories with debug information of traced programs, ``sysroot`` the directory below which these programs are looked for.
-    ``config`` holds configuration variables (name, value) that win over the script's; ``dump`` prints intermediate
-    results on stderr and does not change the output, so it is no part of the signature; neither are ``warnings``.
+    directories with debug information of traced programs, ``sysroot`` the directory below which these programs are
+    looked for.  ``config`` holds configuration variables (name, value) that win over the script's; ``dump`` prints
+    intermediate results on stderr and does not change the output, so it is no part of the signature; neither are
+    ``warnings``.
     """
 
     target: Target = field(default_factory=host_target)
