@@ -31,11 +31,13 @@ class Reading(Frame):
             self.check_helper(name, result, self.b.icmp_signed("<", result, const(0)))
             return result
         first = self.helper(f"probe_read_kernel{suffix}", dst, size, address)
-        return self.choose(
+        result = self.choose(
             self.b.icmp_signed("<", first, const(0)),
             lambda: self.helper(f"probe_read_user{suffix}", dst, size, address),
             lambda: first,
         )
+        self.check_helper(f"probe_read{suffix}", result, self.b.icmp_signed("<", result, const(0)))
+        return result
 
     def address(self, place: Place) -> Any:
         """Return the address of a place, i64."""
