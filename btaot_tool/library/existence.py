@@ -1,4 +1,4 @@
-"""Whether the host's kernel has a type or a field: ``type_exists``, ``field_exists``.
+"""Whether the host's kernel has a type or a field: `type_exists`, `field_exists`.  Enums have enumerators as fields.
 
 What such a condition guards may name fields that the host lacks; the verifier drops it there.
 """
@@ -27,7 +27,8 @@ def _question(name: str, kind: SymbolKind, operands: int) -> Entry:
 
     def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
         names = [arg.value for arg in args if isinstance(arg, tree.StringLiteral)]
-        return Scalar(Bool(), g.symbol(Symbol(kind, names[0], "".join(names[1:]))))
+        asked = SymbolKind.ENUM_EXISTS if names[1:] and names[0].startswith("enum ") else kind
+        return Scalar(Bool(), g.symbol(Symbol(asked, names[0], "".join(names[1:]))))
 
     return Entry(name, (operands, operands), check, emit)
 

@@ -43,7 +43,7 @@ class SymbolKind(enum.IntEnum):
     FIELD_EXISTS = 6  # a, b; 0 or 1
     TYPE_SIZE = 7  # a: type name; bytes
     TYPE_EXISTS = 8  # a: type name; 0 or 1
-    ENUM_VALUE = 9  # a: its enum or "", b: enumerator; imm: its value on a host that lacks BTF or the enum
+    ENUM_VALUE = 9  # a: its enum or "", b: enumerator; imm: its value on a host without BTF, or that lacks one of ""
     CTX_LOAD = 10  # a: field name; a LDX of the host's offset and size from r1 (context) into r0
     CTX_LSHIFT = 11  # a: field name; 64 - 8 * the host's size: both shifts after a CTX_LOAD of an integer
     CTX_OFFSET = 12  # a: field name; bytes from the context to the field (inline array) or to its loc word

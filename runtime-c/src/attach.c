@@ -386,8 +386,7 @@ static bool runs_in_reverse(uint16_t kind)
 	}
 }
 
-/* Report a failure and mark the instance; an error if the policy says so. */
-static int attach_failed(struct env *env, struct instance *inst, int ret)
+int attach_failed(struct env *env, struct instance *inst, int ret)
 {
 	const struct btaot_attach *at = attach_of(env, inst);
 
@@ -531,11 +530,13 @@ int attach_run(struct env *env, uint16_t kind, const char *name)
 	for (uint32_t i = 0; i < env->instance_count && !ret; i++) {
 		const struct instance *inst = &env->instances[i];
 
-		if (attach_of(env, inst)->kind != kind || inst->prog_fd < 0)
+		if (attach_of(env, inst)->kind != kind)
 			continue;
 		if (name && strcmp(inst->func, name) && strcmp(inst->target, name))
 			continue;
-		if (attach_of(env, inst)->length <= 1 || result != PART_LEFT)
+		if (inst->missing)
+			result = PART_LEFT;  /* nor the parts behind it */
+		else if (attach_of(env, inst)->length <= 1 || result != PART_LEFT)
 			ret = part_run(env, inst, attach_of(env, inst), &result);
 		if (ret < 0)
 			err("%s: cannot run: %s", inst->name, strerror(-ret));

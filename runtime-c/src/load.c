@@ -17,6 +17,8 @@
 
 #include "attach.h"
 #include "feature.h"
+#include "host.h"
+#include "providers.h"
 #include "symbols.h"
 #include "sys_bpf.h"
 #include "util.h"
@@ -361,8 +363,8 @@ int load_programs(struct env *env)
 	l.insns = arena_alloc(insns * sizeof(*l.insns));
 	l.locals = arena_alloc(relocs * sizeof(*l.locals));
 	for (uint32_t i = 0; i < env->instance_count && !ret; i++)
-		if (!env->instances[i].missing)
-			ret = instance_load(&l, i);
+		if (!env->instances[i].missing && (ret = instance_load(&l, i)) && env->host->why)
+			ret = attach_failed(env, &env->instances[i], ret);
 	pages_free(l.log, l.log_size);
 	return ret;
 }

@@ -220,7 +220,8 @@ static int attach_kprobe_multi(struct env *env, struct instance **insts, uint32_
 		m.link.kprobe_multi.flags = is_return(attach_of(env, insts[0])) ? SYS_F_KPROBE_MULTI_RETURN : 0;
 		ret = link_range(&m, 0, count);
 		if (!ret)
-			ret = attach_explain(env, -EINVAL, "none of the %u functions can be probed", count);
+			ret = count == 1 ? explain_kprobe(env, insts[0], -ENOENT) :
+			      attach_explain(env, -EINVAL, "none of the %u functions can be probed", count);
 	}
 	free(m.symbols);
 	free(m.addresses);

@@ -19,6 +19,9 @@ extern const struct provider provider_fentry, provider_fexit, provider_iter;
  * missing_probes says, with its place in the script unless it begins with a tab (as in bpftrace).  Returns `ret`. */
 int attach_explain(struct env *env, int ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Report why an instance cannot be loaded or attached, and mark it as missing: `ret`, or 0 if missing_probes allows that. */
+int attach_failed(struct env *env, struct instance *inst, int ret);
+
 /* The same for what the host does not have; returns -ENOENT. */
 int attach_no_match(struct env *env, uint32_t attach);
 

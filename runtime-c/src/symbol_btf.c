@@ -84,11 +84,10 @@ int symbol_btf(struct env *env, const struct btaot_symbol *s, uint64_t *value)
 	case BTAOT_SYMBOL_KIND_ENUM_EXISTS:
 		return exists(env, s, btf_enum_value(env, payload_str(&env->payload, s->b), &number), value);
 	case BTAOT_SYMBOL_KIND_ENUM_VALUE:
+		number = s->imm;
 		ret = btf_enum_value(env, payload_str(&env->payload, s->b), &number);
-		if (ret == -ENODATA || (ret == -ENOENT && (!*type || btf_type_size(env, type, &size)))) {
-			number = s->imm;
+		if (ret == -ENODATA || !*type)  /* CO-RE cannot name enums that have no name */
 			ret = 0;
-		}
 		*value = ret ? 0 : (uint64_t)number;
 		return ret ? missing(env, s, ret, value) : 0;
 	case BTAOT_SYMBOL_KIND_KFUNC:

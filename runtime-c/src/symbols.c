@@ -182,51 +182,54 @@ void symbol_explain(struct env *env, uint32_t symbol, const struct symbol_scope 
 {
 	const struct payload *p = &env->payload;
 	const struct btaot_symbol *s = &p->symbols[symbol];
-	bool is_type = s->kind == BTAOT_SYMBOL_KIND_TYPE_SIZE;
-	const char *place = symbol_place(env, s), *name = "";
+	const char *fmt, *x = payload_str(p, s->a), *y, *z = NULL;
 	struct utsname host;
 
-	if (s->kind != BTAOT_SYMBOL_KIND_FEATURE && s->kind != BTAOT_SYMBOL_KIND_PROBE_ID)
-		name = payload_str(p, s->a);
 	uname(&host);
+	y = host.release;
 	switch (s->kind) {
 	case BTAOT_SYMBOL_KIND_FIELD_OFFSET:
 	case BTAOT_SYMBOL_KIND_FIELD_SIZE:
 	case BTAOT_SYMBOL_KIND_FIELD_LSHIFT:
 	case BTAOT_SYMBOL_KIND_FIELD_RSHIFT:
 	case BTAOT_SYMBOL_KIND_TYPE_SIZE:
+		z = payload_str(p, s->b);
+		fmt = "\t%s: there is no type '%s' in this kernel (%s)";
 		if (env->symbol_values[symbol].value == SYMBOL_NO_BTF)
-			err("%s: the type '%s' is needed, but this kernel (%s) has no type information (BTF); give it with "
-			    "--btf FILE", place, name, host.release);
-		else if (is_type || env->symbol_values[symbol].value == SYMBOL_NO_TYPE)
-			err("%s: this kernel (%s) has no type '%s'", place, host.release, name);
-		else
-			err("%s: the type '%s' of this kernel (%s) has no field '%s'", place, name, host.release,
-			    payload_str(p, s->b));
-		return;
+			fmt = "\t%s: the type '%s' is needed, but this kernel (%s) has no type information (BTF); give it with "
+			      "--btf FILE";
+		else if (*z && env->symbol_values[symbol].value != SYMBOL_NO_TYPE)
+			fmt = "\t%s: the type '%s' of this kernel (%s) has no field '%s'";
+		break;
 	case BTAOT_SYMBOL_KIND_ENUM_VALUE:
-		err("%s: this kernel (%s) has no enumerator '%s'", place, host.release, payload_str(p, s->b));
-		return;
+		x = payload_str(p, s->b);
+		fmt = "\t%s: there is no enumerator '%s' in this kernel (%s)";
+		break;
 	case BTAOT_SYMBOL_KIND_REG:
-		err("%s: this architecture (%s) has no register or argument '%s'", place, host.machine, name);
-		return;
+		y = host.machine;
+		fmt = "\t%s: there is no register or argument '%s' on this architecture (%s)";
+		break;
 	case BTAOT_SYMBOL_KIND_USDT_ARG:
-		err("%s: %s has no argument arg%d", place, scope->instance->name, (int)s->imm);
-		return;
+		x = arena_printf("arg%u", (unsigned int)s->imm);
+		y = scope->instance->name;
+		fmt = "\t%s: there is no argument %s of %s";
+		break;
 	case BTAOT_SYMBOL_KIND_UADDR:
-		err("%s: Could not resolve symbol: %s:%s", place, name, payload_str(p, s->b));
-		return;
+		y = payload_str(p, s->b);
+		fmt = "\t%s: Could not resolve symbol: %s:%s";
+		break;
 	case BTAOT_SYMBOL_KIND_FEATURE:
-		err("%s: %s needs %s, which this kernel (%s) has not or does not allow", place, payload_str(p, s->a),
-		    feature_name((uint32_t)s->imm), host.release);
-		return;
+		z = y;
+		y = feature_name((uint32_t)s->imm);
+		fmt = "\t%s: %s needs %s, which this kernel (%s) has not or does not allow";
+		break;
 	case BTAOT_SYMBOL_KIND_KADDR:
-		err("%s: Failed to resolve kernel symbol: %s (kernel %s)", place, name, host.release);
-		return;
 	case BTAOT_SYMBOL_KIND_KFUNC:
-		err("%s: this kernel (%s) has no symbol '%s'", place, host.release, name);
-		return;
+		fmt = "\t%s: Failed to resolve kernel symbol: %s (kernel %s)";
+		break;
 	default:
-		err("%s: %s has no field '%s' on this kernel (%s)", place, scope->instance->name, name, host.release);
+		z = scope->instance->name;
+		fmt = "\t%s: there is no field '%s' on this kernel (%s) in %s";
 	}
+	attach_explain(env, -ENOENT, fmt, symbol_place(env, s), x, y, z);
 }

@@ -33,7 +33,7 @@ int symbols_prepare(struct env *env);
 bool symbol_is_local(const struct env *env, uint32_t symbol);
 /* Value of a symbol.  -ENOENT: the host has no such thing (symbol_explain() says what); other errors were reported. */
 int symbol_get(struct env *env, uint32_t symbol, const struct symbol_scope *scope, uint64_t *value);
-/* Report that the host lacks what the symbol names. */
+/* Note, with attach_explain(), that the host lacks what the symbol names. */
 void symbol_explain(struct env *env, uint32_t symbol, const struct symbol_scope *scope);
 /* "script.bt:3:7", in a static buffer. */
 const char *symbol_place(const struct env *env, const struct btaot_symbol *s);

@@ -24,8 +24,12 @@ WITH_LOOP = (
     "[ -e /dev/loop0 ] || insmod loop.ko; truncate -s 64K /tmp/disk; "
     "./BIN --wait-detach -c 'losetup /dev/loop0 /tmp/disk'; losetup -d /dev/loop0"
 )
-#: -p of a shell that reads, while others do, too.
-ONE_PROCESS = "while :; do read x </proc/uptime; done & ./BIN -p $! & sleep 1; FIRE 5; kill %1; wait %2"
+#: -p of a shell that reads, while others do, too.  (A guest that has to share its machine may take seconds to attach.)
+ONE_PROCESS = (
+    "while :; do read x </proc/uptime; done & P=$!; "
+    "__BPFTRACE_NOTIFY_PROBES_ATTACHED=1 ./BIN -p $P >out & touch out; until grep -q NOTIFY out; do usleep 20000; done; "
+    "FIRE 5; usleep 100000; kill $P; wait $!; cat out"
+)
 
 #: What capital words in scripts, patterns and commands stand for; FIRE, WATCHED and ENTRY come from the build.
 WORDS = {
