@@ -9,7 +9,8 @@ from typing import Any
 from ..diagnostics import Span
 from ..payload.layout import Feature, MapRole
 from ..sema.result import Template
-from ..sema.types import Bool, Int, Type, integer_sign
+from ..sema.types import Bool, Int, Type
+from ..sema.widening import integer_sign
 from ..symbols import Symbol, feature, map_fd, map_value
 from ..syntax import tree
 from .debug import DebugInfo

@@ -9,23 +9,8 @@ from ..payload.layout import SymbolKind
 from ..probes.base import ArgField
 from ..sema.operators import COMPARISONS
 from ..sema.statements import aggregation
-from ..sema.types import (
-    UINT64,
-    Agg,
-    Array,
-    Bool,
-    Enum,
-    Int,
-    Ptr,
-    Record,
-    Space,
-    Str,
-    Struct,
-    Tuple,
-    Type,
-    Void,
-    integer_sign,
-)
+from ..sema.types import UINT64, Agg, Array, Bool, Enum, Int, Ptr, Record, Space, Str, Struct, Tuple, Type, Void
+from ..sema.widening import integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
 from . import native

@@ -5,22 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..payload.layout import SymbolKind
-from ..sema.types import (
-    PROBE_NAME,
-    UINT8,
-    Array,
-    Bool,
-    Buffer,
-    Opaque,
-    Ptr,
-    Record,
-    Stack,
-    Str,
-    Struct,
-    Tuple,
-    Type,
-    integer_sign,
-)
+from ..sema.types import PROBE_NAME, UINT8, Array, Bool, Buffer, Opaque, Ptr, Record, Stack, Str, Struct, Tuple, Type
+from ..sema.widening import integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
 from .arithmetic import Arithmetic

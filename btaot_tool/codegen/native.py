@@ -8,7 +8,7 @@ from ..bpf.link import PREFIX
 from ..kernel.types import CFunc, CInt, CPtr, CType, CVoid, strip_typedefs
 from ..payload.layout import SymbolKind
 from ..sema.native import find_function
-from ..sema.types import integer_sign
+from ..sema.widening import integer_sign
 from ..symbols import Symbol
 from ..syntax import tree
 from .llvm import I1, I32, I64, PTR, ir

@@ -8,7 +8,8 @@ from typing import Any
 from ..kernel.types import CStruct, strip_typedefs
 from ..payload.layout import SymbolKind
 from ..sema.operators import lookup_member
-from ..sema.types import Array, Buffer, Ptr, Space, Str, Struct, Type, integer_sign
+from ..sema.types import Array, Buffer, Ptr, Space, Str, Struct, Type
+from ..sema.widening import integer_sign
 from ..symbols import Symbol
 from .frame import Frame
 from .llvm import I64, const

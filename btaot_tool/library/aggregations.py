@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.llvm import I64, const
 from ..codegen.values import Nothing, Value
 from ..payload.layout import TypeKind
-from ..sema.types import Agg, Type, Unknown, integer_sign, type_word
+from ..sema.types import Agg, Type, Unknown, type_word
+from ..sema.widening import integer_sign
 from ..syntax import tree
 from .base import Arg, Entry
 

@@ -34,10 +34,9 @@ from .types import (
     Type,
     Unknown,
     Void,
-    join,
-    literal_type,
     type_word,
 )
+from .widening import join, literal_type
 
 
 class ExpressionChecker(CheckerService):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..expand.stdlib import is_library
 from ..syntax import tree
-from .types import Agg, Bool, Enum, Int, Record, Tuple, Type, Unknown, integer_sign, join
+from .types import Agg, Bool, Enum, Int, Record, Tuple, Type, Unknown
+from .widening import integer_sign, join
 
 if TYPE_CHECKING:
     from .service import CheckerService

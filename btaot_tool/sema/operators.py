@@ -35,9 +35,8 @@ from .types import (
     Type,
     Unknown,
     Void,
-    integer_sign,
-    join,
 )
+from .widening import integer_sign, join
 
 if TYPE_CHECKING:
     from .checker import ExpressionChecker
@@ -68,7 +67,7 @@ def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
     if not _numeric(found) or isinstance(found, Bool):
         return c.error(node, f"The {node.op} operator can not be used on expressions of type '{found}'")
     if node.op == "-" and isinstance(node.expr, tree.IntLiteral):
-        from .types import literal_type
+        from .widening import literal_type
 
         return literal_type(-node.expr.value)
     return INT64 if integer_sign(found) else UINT64

@@ -19,22 +19,8 @@ from .convert import convert, literal_value
 from .ctypes import BASIC, enum_type, from_c, struct_type
 from .env import Globals, MapInfo, Scopes
 from .result import NamedParam, Template
-from .types import (
-    NAMED_TYPES,
-    Agg,
-    Array,
-    Buffer,
-    Int,
-    Ptr,
-    Space,
-    Str,
-    Type,
-    Unknown,
-    Void,
-    join,
-    literal_type,
-    type_word,
-)
+from .types import NAMED_TYPES, Agg, Array, Buffer, Int, Ptr, Space, Str, Type, Unknown, Void, type_word
+from .widening import join, literal_type
 
 
 class CheckerService:

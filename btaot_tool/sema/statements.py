@@ -13,7 +13,8 @@ from . import comptime, operators
 from .checker import ExpressionChecker
 from .convert import convert
 from .env import MapInfo, Variable
-from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void, join
+from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void
+from .widening import join
 
 _AGGREGATE_EXAMPLES = {
     TypeKind.COUNT: "count()",
