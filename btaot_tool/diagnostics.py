@@ -50,6 +50,16 @@ class Span:
         return f"{self.source.name}:{self.line}-{self.end_line}"
 
 
+class Stage(enum.IntEnum):
+    """When bpftrace finds what a diagnostic says; after a stage with errors it stops."""
+
+    PROBES = 0  # macros, named parameters, builtins that a probe type lacks
+    SHAPE = 1  # before types are looked at: variables, numbers of arguments, literals
+    TYPES = 2  # while types are inferred
+    CONVERSIONS = 3  # of values to the types of their places
+    CHECKS = 4  # when everything has its type
+
+
 class Severity(enum.Enum):
     """How bad it is; the value is the word that is printed."""
 
@@ -67,6 +77,7 @@ class Diagnostic:
     hint: str = ""
     code: str = ""  # stable name, kebab-case, for tests and -W options
     notes: tuple[tuple[Span, str], ...] = ()  # other places that have to do with it
+    stage: Stage = field(default=Stage.CHECKS, compare=False)
 
     def render(self) -> str:
         """Return the message with its source line and a row of marks; then notes, hint and macro calls."""
@@ -116,9 +127,10 @@ class Diagnostics:
         hint: str = "",
         code: str = "",
         notes: tuple[tuple[Span, str], ...] = (),
+        stage: Stage = Stage.CHECKS,
     ) -> None:
         """Note an error; compilation goes on to the end of the stage to find more of them."""
-        self._add(Diagnostic(Severity.ERROR, message, span, hint, code, notes))
+        self._add(Diagnostic(Severity.ERROR, message, span, hint, code, notes, stage))
 
     def warning(
         self,
@@ -127,18 +139,32 @@ class Diagnostics:
         hint: str = "",
         code: str = "",
         notes: tuple[tuple[Span, str], ...] = (),
+        stage: Stage = Stage.CHECKS,
     ) -> None:
         """Note a warning."""
-        self._add(Diagnostic(Severity.WARNING, message, span, hint, code, notes))
+        self._add(Diagnostic(Severity.WARNING, message, span, hint, code, notes, stage))
 
     def fatal(self, span: Span | None, message: str, hint: str = "", code: str = "") -> CompileError:
         """Note an error and return the exception that ends the compilation: ``raise diags.fatal(...)``."""
         self.error(span, message, hint, code)
         return CompileError(self.items)
 
+    def take(self, found: Diagnostics) -> None:
+        """Take over what was found, in the order of the stages, up to the end of the first that has errors."""
+        errors = [d.stage for d in found.items if d.severity is Severity.ERROR]
+        last = min(errors, default=Stage.CHECKS)
+        for item in sorted(found.items, key=lambda d: d.stage):
+            if item.stage <= last:
+                self._add(item)
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error was noted."""
+        return any(d.severity is Severity.ERROR for d in self.items)
+
     def check(self) -> None:
         """Raise CompileError if an error was noted."""
-        if any(d.severity is Severity.ERROR for d in self.items):
+        if self.failed:
             raise CompileError(self.items)
 
     def _add(self, item: Diagnostic) -> None:

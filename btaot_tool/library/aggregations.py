@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, const
 from ..codegen.values import Nothing, Value
+from ..diagnostics import Stage
 from ..payload.layout import TypeKind
 from ..sema.types import Agg, Type, Unknown, type_word
 from ..sema.widening import integer_sign
@@ -32,7 +33,7 @@ def number_sign(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> bool
     if not (found.is_integer or (isinstance(found, Agg) and found.castable)):
         plain = name in ("sum", "min", "max", "avg", "stats")
         what = f"integer arguments ({found} provided)" if plain else f"int arguments ({type_word(found)} provided)"
-        c.error(node, f"{name}() only supports {what}")
+        c.error(node, f"{name}() only supports {what}", stage=Stage.TYPES)
         return None
     return integer_sign(found)
 
@@ -112,7 +113,7 @@ def _check_hist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if value is None:
             return Unknown()
         if not 0 <= value <= 5:
-            return c.error(node, f"hist: bits {value} must be 0..5")
+            return c.error(node, f"hist: bits {value} must be 0..5", stage=Stage.SHAPE)
         bits = value
     if signed is None:
         return Unknown()
@@ -174,18 +175,24 @@ def _check_lhist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         return Unknown()
     for value, what in ((low, _LHIST[0]), (high, _LHIST[1])):
         if value < 0:
-            return c.error(node, f"lhist: invalid {what}")
+            return c.error(node, f"lhist: invalid {what}", stage=Stage.SHAPE)
     if step <= 0:
-        return c.error(node, f"lhist() step must be >= 1 ({step} provided)")
+        return c.error(node, f"lhist() step must be >= 1 ({step} provided)", stage=Stage.SHAPE)
     if low > high:
-        return c.error(node, f"lhist() min must be less than max (provided min {low} and max {high})")
+        return c.error(
+            node, f"lhist() min must be less than max (provided min {low} and max {high})", stage=Stage.SHAPE
+        )
     if high - low < step:
         return c.error(
-            node, f"lhist() step is too large for the given range (provided step {step} for range {high - low})"
+            node,
+            f"lhist() step is too large for the given range (provided step {step} for range {high - low})",
+            stage=Stage.SHAPE,
         )
     count = (high - low) // step
     if count > MAX_LHIST:
-        return c.error(node, f"lhist() too many buckets, must be <= {MAX_LHIST} (would need {count})")
+        return c.error(
+            node, f"lhist() too many buckets, must be <= {MAX_LHIST} (would need {count})", stage=Stage.SHAPE
+        )
     return Agg(TypeKind.LHIST, signed, (low, high, step), (lhist_steps(low, high, step) + 2) * 8)
 
 

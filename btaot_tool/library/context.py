@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, const
 from ..codegen.values import Memory, Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import Feature, ProbeKind, SymbolKind, UsdtPart
 from ..probes.base import ArgField
 from ..sema.service import missing_args
@@ -46,7 +47,7 @@ def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     probe = c.template.probe
     number = int(re.sub(r"\D", "", name))
     if name.startswith("sarg") and not probe.reg_args:
-        return c.error(node, f"The {name} builtin can only be used with kprobes and uprobes")
+        return c.error(node, f"The {name} builtin can only be used with kprobes and uprobes", stage=Stage.PROBES)
     if not (probe.reg_args or probe.positional or probe.usdt_args) or probe.has_retval:
         return c.error(
             node,
@@ -54,7 +55,7 @@ def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
             "use args.NAME here" if c.template.args.args else "",
         )
     if number > MAX_ARG and not name.startswith("sarg"):
-        return c.error(node, f"{name}: arguments are numbered 0 to {MAX_ARG}")
+        return c.error(node, f"{name}: arguments are numbered 0 to {MAX_ARG}", stage=Stage.PROBES)
     return UINT64
 
 
@@ -114,7 +115,7 @@ def _check_retval(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         return args_of["retval"].type
     if not c.template.probe.has_retval:
         extra = " (try to use args.ret instead)" if c.template.probe.kind is ProbeKind.TRACEPOINT else ""
-        return c.error(node, _ONLY_RETURNS + extra)
+        return c.error(node, _ONLY_RETURNS + extra, stage=Stage.PROBES)
     return UINT64
 
 
@@ -127,7 +128,7 @@ def _emit_retval(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 def _check_reg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if not c.template.probe.reg_args:
-        return c.error(node, f'reg can not be used with "{c.template.probe.name}" probes')
+        return c.error(node, f'reg can not be used with "{c.template.probe.name}" probes', stage=Stage.SHAPE)
     c.literal_str(node, args[0], "reg")
     return UINT64
 
@@ -144,7 +145,9 @@ def _check_ctx(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if kind is ProbeKind.TRACEPOINT:
         return c.error(node, "Use args instead of ctx in tracepoint")
     if kind in _NO_CONTEXT:
-        return c.error(node, f"The ctx builtin can not be used with '{c.template.probe.name}' probes")
+        return c.error(
+            node, f"The ctx builtin can not be used with '{c.template.probe.name}' probes", stage=Stage.PROBES
+        )
     return Ptr(Void(), c.space)
 
 
@@ -183,12 +186,17 @@ def _emit_probetype(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def _check_args(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     spec = c.template.args
     if (refusal := no_args(spec)) is not None:
-        return c.error(node, refusal)
+        return c.error(node, refusal, stage=Stage.PROBES)
     if not spec.args:
-        return c.error(node, *missing_args(spec))
+        return c.error(node, *missing_args(spec), stage=Stage.TYPES)
     fields = _fixed(spec.args)
     if not fields:
-        return c.error(node, "args as a whole cannot be taken here: no argument has a fixed size", "use args.NAME")
+        return c.error(
+            node,
+            "args as a whole cannot be taken here: no argument has a fixed size",
+            "use args.NAME",
+            stage=Stage.TYPES,
+        )
     return Record(tuple(f.type for f in fields), tuple(f.name for f in fields))
 
 

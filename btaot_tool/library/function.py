@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, const
 from ..codegen.values import Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import Feature, ProbeKind, SymbolKind
 from ..probes.base import has_wildcard
 from ..sema.types import KSYM, USYM, Type
@@ -30,7 +31,7 @@ def _check_func(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         return USYM
     if kind in KERNEL:
         return KSYM
-    return c.error(node, f"The func builtin can not be used with '{c.template.probe.name}' probes")
+    return c.error(node, f"The func builtin can not be used with '{c.template.probe.name}' probes", stage=Stage.PROBES)
 
 
 def _emit_func(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

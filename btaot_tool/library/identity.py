@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, I64, const, ir
 from ..codegen.values import Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import Feature, SessionFact
 from ..sema.ctypes import struct_type
 from ..sema.types import UINT32, UINT64, USERNAME, Ptr, Space, Str, Struct, Type
@@ -49,10 +50,10 @@ def _process(name: str, shift: int) -> Entry:
 
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if args and not isinstance(args[0], tree.Name):
-            return c.error(node, f"{name}() only supports curr_ns and init as the argument")
+            return c.error(node, f"{name}() only supports curr_ns and init as the argument", stage=Stage.SHAPE)
         if args and isinstance(args[0], tree.Name) and args[0].name not in _MODES:
             expects = f"(expects: {' or '.join(_MODES)})"
-            return c.error(args[0], f"Invalid PID namespace mode: {args[0].name} {expects}")
+            return c.error(args[0], f"Invalid PID namespace mode: {args[0].name} {expects}", stage=Stage.SHAPE)
         return UINT32
 
     def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..codegen.actions import Action
 from ..codegen.llvm import I64, const
 from ..codegen.values import Nothing, Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import ActionKind
 from ..sema.types import INT64, UINT32, Agg, Bool, Int, Stack, Type, Unknown, Void
 from ..syntax import tree
@@ -22,7 +23,7 @@ def _whole(name: str, kind: ActionKind) -> Entry:
 
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if not isinstance(args[0], tree.MapRef):
-            return c.error(expression(args[0]), f"{name}() expects a map argument")
+            return c.error(expression(args[0]), f"{name}() expects a map argument", stage=Stage.SHAPE)
         info = c.map_of(args[0])
         if c.final and not info.written:
             c.error(args[0], f"Undefined map: {info.name}")
@@ -43,10 +44,10 @@ def _map_and_key(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> Typ
         c.use_key(c.map_of(first.map), first, c.expr(first.key), first.key)
         return Bool()
     if not isinstance(first, tree.MapRef):
-        return c.error(node, f"Call to {name}() has arguments that do not match any definition.")
+        return c.error(node, f"Call to {name}() has arguments that do not match any definition.", stage=Stage.PROBES)
     if len(args) == 2 and c.map_of(first).keyed is False:
         what = f"call to {name}() with two arguments expects a map with explicit keys (non-scalar map)"
-        return c.error(node, what)
+        return c.error(node, what, stage=Stage.PROBES)
     if len(args) == 2:
         c.use_key(c.map_of(first), first, c.arg(args[1]), expression(args[1]))
     else:
@@ -103,7 +104,7 @@ def _check_len(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
             return c.error(first, f"Undefined map: {info.name}")
         return INT64
     if isinstance(first, tree.MapAccess) and not isinstance(c.expr(first), Stack):
-        return c.error(first, "len() expects a map argument")
+        return c.error(first, "len() expects a map argument", stage=Stage.SHAPE)
     found = c.arg(first)
     if not isinstance(found, (Stack, Unknown)):
         return c.error(node, "len() expects a map or stack to be provided")
@@ -122,12 +123,12 @@ def _emit_len(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def _check_find(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     target, key, place = args
     if not isinstance(target, tree.MapRef):
-        return c.error(node, "Call to find() has arguments that do not match any definition.")
+        return c.error(node, "Call to find() has arguments that do not match any definition.", stage=Stage.PROBES)
     info = c.map_of(target)
     if info.keyed is False:
         return c.error(node, "call to find() expects a map with explicit keys (non-scalar map)")
     if not isinstance(place, tree.Variable):
-        return c.error(node, "Call to find() has arguments that do not match any definition.")
+        return c.error(node, "Call to find() has arguments that do not match any definition.", stage=Stage.PROBES)
     c.use_key(info, target, c.arg(key), expression(key))
     if c.final and not info.written:
         return c.error(target, f"Undefined map: {info.name}")

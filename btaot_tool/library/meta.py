@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..codegen.values import Nothing, Value
 from ..config import VARIABLES
+from ..diagnostics import Stage
 from ..expand.constants import Constant, from_literal
 from ..sema.types import Type, Unknown, Void
 from ..syntax import tree
@@ -48,7 +49,7 @@ def _is_literal(c: Checker, node: tree.Expr, args: list[Arg]) -> Constant:
 
 def _is_scalar(c: Checker, node: tree.Expr, args: list[Arg]) -> Constant | None:
     if not isinstance(args[0], tree.MapRef):
-        c.error(node, "is_scalar() expects a map")
+        c.error(node, "is_scalar() expects a map", stage=Stage.SHAPE)
         return False
     keyed = c.map_of(args[0]).keyed
     return None if keyed is None and not c.final else not keyed

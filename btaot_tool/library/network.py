@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I16, I32, I64, const
 from ..codegen.values import Memory, Place, Scalar, Value
+from ..diagnostics import Stage
 from ..sema.types import INET, MAC, Array, Int, Ptr, Str, Type, Unknown, type_word
 from ..syntax import tree
 from .base import Arg, Entry
@@ -88,7 +89,9 @@ def _check_bswap(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if isinstance(found, Unknown):
         return found
     if not found.is_integer:
-        return c.error(node, f"bswap() only supports integer arguments ({type_word(found)} provided)")
+        return c.error(
+            node, f"bswap() only supports integer arguments ({type_word(found)} provided)", stage=Stage.TYPES
+        )
     return Int(found.size, False)
 
 

@@ -8,8 +8,9 @@ from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I64
 from ..codegen.values import Nothing, Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import ActionKind, ParamForm, ProbeKind, SymbolKind, TypeKind
-from ..sema.types import INT64, UINT8, UINT32, Agg, Str, Type, Unknown, Void, type_word
+from ..sema.types import INT64, NOTHING, UINT8, UINT32, Agg, Str, Type, Unknown, Void, Wrong, type_word
 from ..symbols import Symbol
 from ..syntax import tree
 from . import formats
@@ -52,10 +53,14 @@ def _check_print(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if isinstance(found, Agg) and not found.castable:
         what = f"Map type {found} cannot print the value of individual keys. You must print the whole map."
         if not isinstance(first, tree.MapAccess) or found.kind is not TypeKind.STATS:
-            return c.error(node, what)
+            c.error(node, what)
+            return Void()
     is_context = isinstance(first, tree.Name) and first.name == "ctx" and not isinstance(found, Unknown)
     if isinstance(found, Void) or is_context:
-        return c.error(node, f"{found if isinstance(found, Void) else 'none'} type passed to print() is not printable")
+        c.error(node, f"{found if isinstance(found, Void) else 'none'} type passed to print() is not printable")
+        return Void()
+    if c.final and isinstance(found, Unknown) and not isinstance(found, Wrong):
+        c.error(node, "none type passed to print() is not printable")
     if len(args) > 1:
         c.error(node, f"Non-map print() only takes 1 argument, {len(args)} found")
     if isinstance(first, tree.Positional):
@@ -116,7 +121,7 @@ def _check_exit(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         found = c.arg(arg)
         if not (found.is_integer or isinstance(found, Unknown)):
             c.error(node, f"exit() only supports int arguments ({type_word(found)} provided)")
-    return Void()
+    return NOTHING
 
 
 def _emit_exit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
@@ -137,11 +142,12 @@ def _check_debugf(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         node,
         "The debugf() builtin is not recommended for production use. For more information see bpf_trace_printk in"
         " bpf-helpers(7).",
+        stage=Stage.SHAPE,
     )
     if fmt is not None and formats.check(c, node, fmt, types):
         _check_debug_specs(c, fmt, args, types)
     if len(types) > MAX_DEBUG:
-        return c.error(node, f"cannot use more than {MAX_DEBUG} conversion specifiers")
+        return c.error(node, f"cannot use more than {MAX_DEBUG} conversion specifiers", stage=Stage.SHAPE)
     return Void()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..codegen.module import param_offset
 from ..codegen.values import Memory, Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import MapRole, ParamType, SymbolKind
 from ..sema.result import NamedParam
 from ..sema.types import INT64, UINT64, Bool, Str, Type, Unknown
@@ -32,7 +33,7 @@ def _default(c: Checker, node: tree.Expr, args: list[Arg]) -> tuple[ParamType, i
         number = c.literal_int(node, value, "getopt")
         return None if number is None else (ParamType.INT, number)
     what = "Second argument to 'getopt' must be a string literal, integer literal, or a boolean literal."
-    c.error(expression(value), what)
+    c.error(expression(value), what, stage=Stage.PROBES)
     return None
 
 
@@ -48,10 +49,14 @@ def _check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if known and (known.type, known.default) != (kind, value):
         before = known.default if known.type is not ParamType.BOOL else str(bool(known.default)).lower()
         where = "in all places it is used. Previous default value"
-        return c.error(node, f"Command line option '{name}' needs to have the same default value {where}: {before}")
+        return c.error(
+            node,
+            f"Command line option '{name}' needs to have the same default value {where}: {before}",
+            stage=Stage.PROBES,
+        )
     if known and text and known.help and text != known.help:
         where = "in all places it's used. Hint: You can wrap it in a macro"
-        return c.error(node, f"Command line option '{name}' must have the same description {where}")
+        return c.error(node, f"Command line option '{name}' must have the same description {where}", stage=Stage.PROBES)
     c.params[name] = NamedParam(name, kind, value, text or (known.help if known else ""))
     if kind is ParamType.INT:
         return INT64 if isinstance(value, int) and value < 0 else UINT64

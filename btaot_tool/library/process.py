@@ -88,7 +88,8 @@ def _check_signal_value(c: Checker, node: tree.Expr, name: str, arg: Arg) -> Non
 def _signal(name: str, helper: str) -> Entry:
     def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if c.template.probe.kind in _NO_SIGNALS:
-            return c.error(node, f"{name}() can not be used for this probetype {c.template.probe.name}")
+            probe = c.template.probe.type_name or c.template.probe.name
+            return c.error(node, f"{name}() can not be used for this probetype {probe}")
         _check_signal_value(c, node, name, args[0])
         return Void()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.actions import Action
 from ..codegen.llvm import I32, I64, const, ir
 from ..codegen.values import Nothing, Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import ActionKind, SessionFact, SymbolKind
 from ..sema.types import (
     CGROUP_PATH,
@@ -106,8 +107,10 @@ def _check_pton(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     packed = _packed(text)
     if packed is None:
         if "." not in text and ":" not in text:
-            return c.error(node, f"pton() expects an string argument of an IPv4/IPv6 address, got {text}")
-        return c.error(node, f"pton() expects a valid IPv4/IPv6 address, got {text}")
+            return c.error(
+                node, f"pton() expects an string argument of an IPv4/IPv6 address, got {text}", stage=Stage.TYPES
+            )
+        return c.error(node, f"pton() expects a valid IPv4/IPv6 address, got {text}", stage=Stage.TYPES)
     return Array(UINT8, len(packed))
 
 

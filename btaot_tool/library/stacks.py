@@ -12,6 +12,7 @@ from ..codegen.actions import Action, EventField
 from ..codegen.events import HEADER
 from ..codegen.llvm import I32, I64, const, ir
 from ..codegen.values import Value
+from ..diagnostics import Stage
 from ..payload.layout import ActionKind, MapRole, StackMode
 from ..sema.types import Stack, Type
 from ..syntax import tree
@@ -41,12 +42,12 @@ def _stack(name: str, user: bool, tables: bool = False) -> Entry:
         limit = args[1 if _names_mode(args) or len(args) == 2 else 0 :]
         depth = _depth(c, name, node, limit[0]) if limit else DEFAULT_DEPTH
         if mode is StackMode.BUILD_ID and tables:
-            return c.error(node, "'build_id' stack mode can only be used for ustack")
+            return c.error(node, "'build_id' stack mode can only be used for ustack", stage=Stage.TYPES)
         if mode is StackMode.BUILD_ID and not user:
             message = "'build_id' stack mode can only be used for ustack"
             if isinstance(node, tree.Call):
-                return c.error(node, message)
-            c.warning(node, f"{message}. Falling back to 'raw' mode.")
+                return c.error(node, message, stage=Stage.TYPES)
+            c.warning(node, f"{message}. Falling back to 'raw' mode.", stage=Stage.TYPES)
             mode = StackMode.RAW
         return Stack(user, mode, depth)
 
@@ -75,9 +76,9 @@ def _mode(c: Checker, name: str, node: tree.Expr, args: list[Arg]) -> StackMode:
         if word.name in MODES:
             return MODES[word.name]
         wrong = f"Error parsing stack mode: {name}: Invalid value for stack_mode"
-        c.error(word, f"{wrong}: valid values are bpftrace, raw, perf, and build_id.")
+        c.error(word, f"{wrong}: valid values are bpftrace, raw, perf, and build_id.", stage=Stage.TYPES)
     elif len(args) == 2:
-        c.error(node, "Expected stack mode as first argument")
+        c.error(node, "Expected stack mode as first argument", stage=Stage.TYPES)
     return default
 
 
@@ -86,11 +87,11 @@ def _depth(c: Checker, name: str, node: tree.Expr, arg: Arg) -> int:
         c.expr(arg)  # known when the binary runs; the default is the most that it can be
         return DEFAULT_DEPTH
     if not isinstance(arg, tree.IntLiteral):
-        c.error(node, f"{name}: invalid limit value")
+        c.error(node, f"{name}: invalid limit value", stage=Stage.TYPES)
         return DEFAULT_DEPTH
     c.expr(arg)
     if arg.value > MAX_DEPTH:
-        c.error(node, f"{name}([int limit]): limit shouldn't exceed {MAX_DEPTH}, {arg.value} given")
+        c.error(node, f"{name}([int limit]): limit shouldn't exceed {MAX_DEPTH}, {arg.value} given", stage=Stage.TYPES)
     return min(arg.value, MAX_DEPTH)
 
 

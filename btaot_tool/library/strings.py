@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I8, I32, I64, const
 from ..codegen.values import Memory, Place, Scalar, Text, Value
+from ..diagnostics import Stage
 from ..payload.layout import MapRole
 from ..sema.convert import literal_value
 from ..sema.types import (
@@ -54,7 +55,7 @@ def _check_str(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if not (size.is_integer or isinstance(size, Unknown)):
         return c.error(node, f"str() only supports int arguments ({type_word(size)} provided)")
     if (given := literal_value(expression(args[1]))) is not None and given < 0:
-        return c.error(node, f"str() cannot use negative length ({given})")
+        return c.error(node, f"str() cannot use negative length ({given})", stage=Stage.TYPES)
     return Str(min(args[1].value + 1, c.max_strlen) if isinstance(args[1], tree.IntLiteral) else c.max_strlen)
 
 
@@ -119,7 +120,7 @@ def _check_buf(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if len(args) == 2:
         size = c.arg(args[1])
         if (given := literal_value(expression(args[1]))) is not None and given < 0:
-            return c.error(node, f"buf() cannot use negative length ({given})")
+            return c.error(node, f"buf() cannot use negative length ({given})", stage=Stage.TYPES)
         if isinstance(args[1], tree.IntLiteral):
             return Buffer(min(args[1].value, limit))
         if not (size.is_integer or isinstance(size, Unknown)):
@@ -192,7 +193,7 @@ def _check_strncmp(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if not isinstance(found, (Str, Unknown)):
             return c.error(node, f"strncmp() only supports string arguments ({type_word(found)} provided)")
     if not isinstance(args[2], tree.IntLiteral | tree.Positional | tree.Name):
-        return c.error(node, "Builtin strncmp requires a non-negative literal")
+        return c.error(node, "Builtin strncmp requires a non-negative literal", stage=Stage.SHAPE)
     found = c.arg(args[2])
     if not (found.is_integer or isinstance(found, Unknown)):
         return c.error(node, f"strncmp() expects a int literal ({type_word(found)} provided)")

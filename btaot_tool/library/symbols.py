@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, const
 from ..codegen.values import Memory, Scalar, Value
+from ..diagnostics import Stage
 from ..dwarf.reader import DwarfError
 from ..payload.layout import Feature, ProbeKind, SymbolKind
 from ..sema.types import KSYM, UINT64, USYM, Int, Ptr, Space, Type, Unknown
@@ -88,12 +89,16 @@ def user_function(g: Gen) -> Any:
 
 def _check_uaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if c.template.probe.kind not in USER_PROBES:
-        return c.error(node, f'{_written(node)} can not be used with "{c.template.probe.name}" probes')
+        return c.error(
+            node, f'{_written(node)} can not be used with "{c.template.probe.name}" probes', stage=Stage.SHAPE
+        )
     message = f"{_written(node)}() expects a string literal as the first argument"
     name = c.literal_str(node, args[0], "uaddr", message)
     if name is not None and not _SYMBOL.fullmatch(name):
         valid = f"a valid symbol (^{_SYMBOL.pattern}$)"
-        return c.error(node, f'{_written(node)}() expects a string that is {valid} as input ("{name}" provided)')
+        return c.error(
+            node, f'{_written(node)}() expects a string that is {valid} as input ("{name}" provided)', stage=Stage.SHAPE
+        )
     return Ptr(Int(_variable_size(c, name), False), Space.USER)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.actions import Action
 from ..codegen.llvm import I32, const, ir
 from ..codegen.values import Memory, Nothing, Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import ActionKind, ClockKind, Feature, SessionFact
 from ..sema.types import TIMESTAMP, UINT64, Type, Unknown, Void, type_word
 from ..symbols import session
@@ -32,7 +33,9 @@ def _clock_of(node: object) -> ClockKind:
 def _check_nsecs(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if args and isinstance(args[0], tree.Name):
         if args[0].name not in CLOCKS:
-            return c.error(args[0], f"Invalid timestamp mode: {args[0].name}", f"expects {', '.join(CLOCKS)}")
+            return c.error(
+                args[0], f"Invalid timestamp mode: {args[0].name}", f"expects {', '.join(CLOCKS)}", stage=Stage.TYPES
+            )
     elif args:
         return c.error(node, f"nsecs() only supports timestamp_mode arguments ({type_word(c.arg(args[0]))} provided)")
     return UINT64

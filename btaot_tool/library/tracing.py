@@ -8,6 +8,7 @@ from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I32, const, ir
 from ..codegen.values import Memory, Nothing, Place, Scalar, Value
+from ..diagnostics import Stage
 from ..payload.layout import ActionKind, Feature, MapRole, ProbeKind
 from ..sema.types import UINT32, UINT64, Ptr, Str, Struct, Type, Unknown, Void, type_word
 from ..syntax import tree
@@ -26,7 +27,7 @@ _MAX_PACKET = 0xFFFF
 def _wants_types(c: Checker, node: tree.Expr, name: str) -> bool:
     """Tell whether the probe's pointers can be passed on as what they are, and ask for it."""
     if c.template.probe.kind not in _TRACING | {ProbeKind.RAW_TRACEPOINT}:
-        c.error(node, f'{name} can not be used with "{c.template.probe.name}" probes')
+        c.error(node, f'{name} can not be used with "{c.template.probe.name}" probes', stage=Stage.SHAPE)
         return False
     c.template.typed = True
     return True
@@ -127,14 +128,16 @@ def _emit_unwatch(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 def _check_path(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     if c.template.probe.kind not in _TRACING:
-        return c.error(node, "The path function can only be used with 'fentry', 'fexit', 'iter' probes")
+        return c.error(
+            node, "The path function can only be used with 'fentry', 'fexit', 'iter' probes", stage=Stage.SHAPE
+        )
     found = c.arg(args[0])
     size = c.max_strlen
     if len(args) == 2:
         message = "path: invalid size value, need non-negative literal"
         given = c.literal_int(node, args[1], "path", message)
         if given is not None and given < 0:
-            return c.error(node, message)
+            return c.error(node, message, stage=Stage.SHAPE)
         size = given if given is not None else size
     target = found.target if isinstance(found, Ptr) else found
     if not isinstance(target, (Unknown, Struct)):

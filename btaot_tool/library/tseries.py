@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I64, const
 from ..codegen.values import Nothing, Value
+from ..diagnostics import Stage
 from ..payload.layout import ClockKind, SessionFact, TypeKind
 from ..sema.types import Agg, Type, Unknown
 from ..symbols import session
@@ -32,7 +33,7 @@ def _literal(c: Checker, node: tree.Expr, arg: Arg, what: str) -> int | None:
     message = f"tseries: invalid {what} value (must be non-negative literal)"
     value = c.literal_int(node, arg, "tseries", message)
     if value is not None and value < 0:
-        c.error(node, message)
+        c.error(node, message, stage=Stage.SHAPE)
         return None
     return value
 
@@ -47,15 +48,15 @@ def _check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         if word is not None and word not in AGGREGATIONS:
             known = ", ".join(AGGREGATIONS)
             return c.error(node, f"tseries() expects one of the following aggregation functions: {known}"
-                           f" (\"{word}\" provided)")  # fmt: skip
+                           f" (\"{word}\" provided)", stage=Stage.SHAPE)  # fmt: skip
         aggregation = AGGREGATIONS.get(word or "", LAST)
     if signed is None or interval is None or count is None:
         return Unknown()
     if interval <= 0:
-        return c.error(node, f"tseries() interval_ns must be >= 1 ({interval} provided)")
+        return c.error(node, f"tseries() interval_ns must be >= 1 ({interval} provided)", stage=Stage.SHAPE)
     if not 1 <= count <= MAX_INTERVALS:
         word = f"must be >= 1 ({count} provided)" if count < 1 else f"must be < {MAX_INTERVALS} ({count} provided)"
-        return c.error(node, f"tseries() num_intervals {word}")
+        return c.error(node, f"tseries() num_intervals {word}", stage=Stage.SHAPE)
     return Agg(TypeKind.TSERIES, signed, (interval, count, aggregation), SLOT * count)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..expand.stdlib import is_library
 from ..syntax import tree
 from .convert import literal_value
-from .types import KSYM, USERNAME, Agg, Array, Bool, Buffer, Enum, Int, Opaque, Ptr, Str, Struct, Type, Unknown
+from .types import KSYM, NOTHING, USERNAME, Agg, Array, Bool, Buffer, Enum, Int, Opaque, Ptr, Str, Struct, Type, Unknown
 
 if TYPE_CHECKING:
     from .checker import ExpressionChecker
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def cast(c: ExpressionChecker, node: tree.Cast, source: Type, target: Type) -> Type:
     """Check a cast and return its type."""
+    if source is NOTHING:
+        return c.error(node, 'Cannot cast from "none" type')
     if isinstance(source, Unknown) or isinstance(target, Unknown):
         return target
     if isinstance(source, Struct):

@@ -8,6 +8,7 @@ earlier round may see types that are not inferred yet.
 from __future__ import annotations
 
 from .. import library
+from ..diagnostics import Stage
 from ..expand import constants
 from ..expand.constants import Constant
 from ..expand.stdlib import is_library
@@ -34,6 +35,7 @@ from .types import (
     Type,
     Unknown,
     Void,
+    Wrong,
     type_word,
 )
 from .widening import join, literal_type
@@ -72,7 +74,8 @@ class ExpressionChecker(CheckerService):
             return self._apply(entry, node, [])
         if self._constant(node) is not None:
             return self.template.types[node]
-        return self.error(node, f"Unknown identifier: '{node.name}'")
+        self.error(node, f"Unknown identifier: '{node.name}'")
+        return Unknown()
 
     def _Call(self, node: tree.Call) -> Type:
         entry = library.find(node.name)
@@ -84,25 +87,32 @@ class ExpressionChecker(CheckerService):
                 if node.name in self.subprograms
                 else ""
             )
-            return self.error(node, f"Unknown function: '{node.name}'", hint)
+            return self.error(node, f"Unknown function: '{node.name}'", hint, stage=Stage.TYPES)
         if entry.aggregate:
-            return self.error(node, f"{node.name}() must be assigned directly to a map")
+            return self.error(node, f"{node.name}() must be assigned directly to a map", stage=Stage.PROBES)
         return self._apply(entry, node, list(node.args))
 
     def _apply(self, entry: library.Entry, node: tree.Expr, args: list[library.Arg]) -> Type:
         if entry.unsafe and not self.options.unsafe:
-            what = "unsafe. To use you need the --unsafe flag"  # what macros of bpftrace's library say
+            what, stage = "unsafe. To use you need the --unsafe flag", Stage.CHECKS  # macros of bpftrace's library
             if entry.name in ("join", "system"):
-                what = "an unsafe function being used in safe mode"
-            self.error(node, f"{entry.name}() is {what}", "build with --unsafe")
+                what, stage = "an unsafe function being used in safe mode", Stage.SHAPE
+            self.error(node, f"{entry.name}() is {what}", "build with --unsafe", stage=stage)
         low, high = entry.arity
         if not low <= len(args) <= high:
-            return self.error(node, f"{entry.name}() {_count(low, high, len(args))} ({len(args)} provided)")
+            return self.error(
+                node, f"{entry.name}() {_count(low, high, len(args))} ({len(args)} provided)", stage=Stage.SHAPE
+            )
         return entry.check(self, node, args)
 
     def _Variable(self, node: tree.Variable) -> Type:
         found = self.variable_type(node)
-        if self.final and isinstance(found, Unknown) and self.scopes.find(node.name) is not None:
+        if (
+            self.final
+            and isinstance(found, Unknown)
+            and not isinstance(found, Wrong)
+            and self.scopes.find(node.name) is not None
+        ):
             self.error(node, "Could not resolve the type of this variable")
         return found
 
@@ -110,7 +120,7 @@ class ExpressionChecker(CheckerService):
         """Return the type of a variable, as far as it is known."""
         variable = self.scopes.find(node.name)
         if variable is None:
-            return self.error(node, f"Undefined or undeclared variable: ${node.name}")
+            return self.error(node, f"Undefined or undeclared variable: ${node.name}", stage=Stage.SHAPE)
         self.template.variables[node] = variable
         found = self.shared.variables.get((self.template.index, id(variable.decl)), Unknown())
         self.template.types[node] = found
@@ -148,11 +158,13 @@ class ExpressionChecker(CheckerService):
 
     def _branches(self, node: tree.Node, a: Type, b: Type) -> Type:
         if isinstance(a, Void) and isinstance(b, Void):
-            return Void()
+            return a
         joined = INT64 if a.is_integer and b.is_integer and join(a, b) is None else join(a, b)
         if joined is None:
             what = f"have '{a}' and '{b}'"
-            return self.error(node, f"Branches must return the same type or compatible types: {what}")
+            return self.error(
+                node, f"Branches must return the same type or compatible types: {what}", stage=Stage.TYPES
+            )
         if isinstance(node, tree.Ternary | tree.IfExpr) and node.otherwise is not None:
             convert(self, node.then or node.cond, a, joined)
             convert(self, node.otherwise, b, joined)
@@ -212,7 +224,7 @@ class ExpressionChecker(CheckerService):
                     return self.lower(node, value)
                 if node.field in base.names:
                     return base.items[base.names.index(node.field)]
-                return self.error(node, f"Record does not contain a field named '{node.field}'")
+                return self.error(node, f"Record does not contain a field named '{node.field}'", stage=Stage.TYPES)
         if node.field.isdigit():
             return self.error(node, f"Can not access index '{node.field}' on expression of type '{base}'")
         return operators.member(self, node, base)
@@ -220,18 +232,20 @@ class ExpressionChecker(CheckerService):
     def _probe_arg(self, node: tree.FieldAccess) -> Type:
         spec = self.template.args
         if spec.probe.context_name == "args" and (refusal := no_args(spec)) is not None:
-            return self.error(node.expr, refusal, "use arg0, arg1, ..." if spec.probe.reg_args else "")
+            return self.error(
+                node.expr, refusal, "use arg0, arg1, ..." if spec.probe.reg_args else "", stage=Stage.PROBES
+            )
         if spec.args is None:
-            return self.error(node, *missing_args(spec))
+            return self.error(node, *missing_args(spec), stage=Stage.TYPES)
         field = spec.args.get(node.field)
         if field is None:
             what = f"Can't find function parameter {node.field}"
             if spec.probe.kind is ProbeKind.TRACEPOINT:
                 name = f"struct {spec.text.replace(':', '_')}_args"
                 what = f"Struct/union of type '{name}' does not contain a field named '{node.field}'"
-            return self.error(node, what, f"{spec.text} has: {', '.join(spec.args) or 'none'}")
+            return self.error(node, what, f"{spec.text} has: {', '.join(spec.args) or 'none'}", stage=Stage.TYPES)
         if field.place and field.place.unreadable:
-            return self.error(node, f"{node.field} has unsupported type", field.place.unreadable)
+            return self.error(node, f"{node.field} has unsupported type", field.place.unreadable, stage=Stage.TYPES)
         return field.type
 
     def _Index(self, node: tree.Index) -> Type:
@@ -261,7 +275,7 @@ class ExpressionChecker(CheckerService):
             case Str():
                 return Int(1, True)
         what = "The array index operator [] can only be used on arrays, pointers, and tuples, found"
-        return self.error(node, f"{what} {base}.")
+        return self.error(node, f"{what} {base}.", stage=Stage.TYPES)
 
     def _Sizeof(self, node: tree.Sizeof) -> Type:
         self._operand(node)
@@ -273,9 +287,9 @@ class ExpressionChecker(CheckerService):
         self.template.types[node.operand] = found
         for name in node.fields:
             if not isinstance(found, Struct | Unknown):
-                return self.error(node, f"'{found}' is not a C type.")
+                return self.error(node, f"'{found}' is not a C type.", stage=Stage.TYPES)
             if isinstance(found, Struct) and not operators.has_member(self, found, name):
-                return self.error(node, f"'{found}' has no field named '{name}'")
+                return self.error(node, f"'{found}' has no field named '{name}'", stage=Stage.TYPES)
             found = operators.find_member(self, node, found, name)
         return Int(8, False)
 
@@ -294,7 +308,7 @@ class ExpressionChecker(CheckerService):
             self.template.lowered[node] = node.expr
             return found
         hint = "its value depends on what happens when the script runs"
-        return self.error(node, "Unable to resolve comptime expression", hint)
+        return self.error(node, "Unable to resolve comptime expression", hint, stage=Stage.TYPES)
 
     def constant(self, node: object) -> Constant | None:
         """Return the value of a checked argument, if it is known at build time."""

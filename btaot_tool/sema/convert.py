@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..diagnostics import Stage
 from ..expand.stdlib import is_library
 from ..syntax import tree
 from .types import Agg, Bool, Enum, Int, Record, Tuple, Type, Unknown
@@ -54,6 +55,7 @@ def _integer(c: CheckerService, node: tree.Node, found: Int | Enum | Agg, place:
             node,
             f"Expression of type: {found} being cast to type: {place}. This may cause unexpected results. Use an"
             " explicit cast to suppress this warning.",
+            stage=Stage.CONVERSIONS,
         )
     return True
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..diagnostics import Span
 from ..syntax import tree
 from .types import Type, Unknown
+from .waves import Waves
 
 #: Words for the kinds of maps in ``let @a = hash(N)``, and the kernel's map types.
 DECLARED_KINDS = {
@@ -39,6 +40,7 @@ class Globals:
 
     maps: dict[str, MapInfo] = field(default_factory=dict)
     variables: dict[tuple[int, int], Type] = field(default_factory=dict)
+    waves: Waves = field(default_factory=Waves)
     changed: bool = False
 
     def map(self, name: str, span: Span) -> MapInfo:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..diagnostics import Stage
 from ..expand.stdlib import is_library
 from ..kernel.types import CStruct, Member
 from ..syntax import tree
@@ -62,10 +63,12 @@ def unary(c: ExpressionChecker, node: tree.Unary) -> Type:
         return _dereference(c, node, found)
     if node.op == "!":
         if not found.is_integer and not (isinstance(found, Agg) and found.castable):
-            return c.error(node, f"The ! operator can not be used on expressions of type '{found}'")
+            return c.error(node, f"The ! operator can not be used on expressions of type '{found}'", stage=Stage.TYPES)
         return Bool()
     if not _numeric(found) or isinstance(found, Bool):
-        return c.error(node, f"The {node.op} operator can not be used on expressions of type '{found}'")
+        return c.error(
+            node, f"The {node.op} operator can not be used on expressions of type '{found}'", stage=Stage.TYPES
+        )
     if node.op == "-" and isinstance(node.expr, tree.IntLiteral):
         from .widening import literal_type
 
@@ -77,7 +80,8 @@ def _address(c: ExpressionChecker, node: tree.Unary) -> Type:
     if isinstance(node.expr, tree.Variable):
         found = c.variable_type(node.expr)
         if c.final and isinstance(found, Unknown):
-            return c.error(node, f"No type available for variable ${node.expr.name}")
+            c.error(node, f"No type available for variable ${node.expr.name}")
+            return Unknown()
         return found if isinstance(found, Unknown) else Ptr(found, Space.KERNEL)
     if isinstance(node.expr, tree.MapRef):
         c.map_of(node.expr)
@@ -90,7 +94,7 @@ def _dereference(c: ExpressionChecker, node: tree.Unary, found: Type) -> Type:
         return found.target
     if isinstance(found, Int | Enum):
         return UINT64
-    return c.error(node, f"The * operator can not be used on expressions of type '{found}'")
+    return c.error(node, f"The * operator can not be used on expressions of type '{found}'", stage=Stage.TYPES)
 
 
 def _increment(c: ExpressionChecker, node: tree.Unary) -> Type:
@@ -103,26 +107,20 @@ def _increment(c: ExpressionChecker, node: tree.Unary) -> Type:
             info.written = True
             found = INT64
         result: Type = found if isinstance(found, Ptr) else INT64 if integer_sign(found) or "-" in word else UINT64
-        if not (found.is_integer or isinstance(found, (Ptr, Agg))):
-            return c.error(node, f"The {word} operator can not be used on expressions of type '{found}'")
-        if isinstance(found, Agg):
-            return c.error(node, f"The {word} operator can not be used on a map of type '{found}'")
         c.use_value(info, node, result)
         return result
     if isinstance(target, tree.Variable):
         found = c.expr(target)
         if isinstance(found, (Unknown, Ptr)):
             return found
-        if not found.is_integer:
-            return c.error(node, f"The {word} operator can not be used on expressions of type '{found}'")
         variable = c.scopes.find(target.name)
-        if variable is not None and variable.fixed:
+        if variable is not None and variable.fixed and found.is_integer:
             return found  # a declared type stays
         result = INT64 if integer_sign(found) or "-" in word else UINT64
         c.assign_variable(node, target, result)
         return result
     c.expr(target)
-    return c.error(node, f"The {word} operator must be applied to a map or variable")
+    return c.error(node, f"The {word} operator must be applied to a map or variable", stage=Stage.TYPES)
 
 
 def binary(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> Type:
@@ -164,8 +162,14 @@ def _refuse(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) ->
     if join(left, right) is None:
         notes = ((node.left.span, f"left ({left})"), (node.right.span, f"right ({right})"))
         c.diags.error(node.span, f"Type mismatch for '{op}': comparing {left} with {right}", notes=notes)
-        return Unknown()
-    return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
+        return _result(op)
+    c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
+    return _result(op)
+
+
+def _result(op: str) -> Type:
+    """Return the type of an operation whatever its operands are."""
+    return Bool() if op in COMPARISONS or op in LOGICAL else INT64
 
 
 def _check_probe_literal(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> None:
@@ -216,7 +220,9 @@ def _integer_operation(c: ExpressionChecker, node: tree.Binary, op: str, left: T
     same = (left.size, lsign) == (right.size, rsign) and not isinstance(left, Agg) and not isinstance(right, Agg)
     if op in ("/", "%") and not same and (lsign or rsign) and not is_library(node.span):
         c.warning(
-            node, f"signed operands for '{op}' can lead to undefined behavior (cast to unsigned to silence warning)"
+            node,
+            f"signed operands for '{op}' can lead to undefined behavior (cast to unsigned to silence warning)",
+            stage=Stage.TYPES,
         )
     return INT64 if lsign or rsign or op == "-" else UINT64
 
@@ -227,13 +233,15 @@ def _pointer_operation(c: ExpressionChecker, node: tree.Binary, op: str, left: T
         if left.target != right.target and not is_library(node.span):
             notes = ((node.left.span, f"left ({left.target})"), (node.right.span, f"right ({right.target})"))
             message = f"comparison of distinct pointer types: {left.target}, {right.target}"
-            c.diags.warning(node.span, message, notes=notes)
+            c.diags.warning(node.span, message, notes=notes, stage=Stage.TYPES)
         return Bool()
     if op in COMPARISONS and _numeric(other):
         return Bool()
     if _numeric(other) and (op == "+" or (op == "-" and isinstance(left, Ptr))):
         return pointer
-    return c.error(node, f"The {op} operator can not be used on expressions of types {left}, {right}")
+    return c.error(
+        node, f"The {op} operator can not be used on expressions of types {left}, {right}", stage=Stage.TYPES
+    )
 
 
 def member(c: ExpressionChecker, node: tree.FieldAccess, base: Type) -> Type:
@@ -255,6 +263,7 @@ def find_member(c: ExpressionChecker, node: tree.Node, base: Type, name: str, sp
             node,
             f"Can not access field '{name}' on expression of type '{base}'",
             "cast it to a pointer to a struct first: ((struct x *)value)->field",
+            stage=Stage.TYPES,
         )
     definition = c.table.struct(base.name)
     if definition is None:
@@ -262,13 +271,16 @@ def find_member(c: ExpressionChecker, node: tree.Node, base: Type, name: str, sp
             node,
             f'Cannot resolve unknown type "{base.name}"',
             "define it in the script, or build with a kernel pack that has it (btaot kernel capture)",
+            stage=Stage.TYPES,
         )
     if not base.kernel:
         definition = replace(definition, kernels=None)
     found = lookup_member(definition, name, c.table)
     if found is None:
         hint = "another kernel pack may know it, or the script defines the struct with it" if base.kernel else ""
-        return c.error(node, f"Struct/union of type '{base.name}' does not contain a field named '{name}'", hint)
+        return c.error(
+            node, f"Struct/union of type '{base.name}' does not contain a field named '{name}'", hint, stage=Stage.TYPES
+        )
     return from_c(found.type, c.table, space)
 
 

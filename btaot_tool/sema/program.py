@@ -23,7 +23,7 @@ from ..syntax.walk import walk
 from .env import DECLARED_KINDS, Globals
 from .result import Checked, NamedParam, Template
 from .statements import Checker
-from .types import INT64, Unknown
+from .types import INT8, Unknown, Wrong
 from .variables import check_variables
 
 MAX_ROUNDS = 50
@@ -49,10 +49,11 @@ def check_program(
     templates = _templates(program, ParseContext(kernel, diags, programs, options.target, options.unsafe))
     table = _add_user_types(templates, table, programs)
     diags.check()
-    check_variables(program, diags)
-    diags.check()
     if not templates:
-        raise diags.fatal(None, "the script has no probes", "a script needs at least one, such as: begin { }")
+        raise diags.fatal(None, "No probes to attach", "a script needs at least one, such as: begin { }")
+    found = Diagnostics()
+    check_variables(program, found)
+    misused = found.failed
     shared = Globals()
     _declare_maps(program, shared, diags)
     params: dict[str, NamedParam] = {}
@@ -60,7 +61,8 @@ def check_program(
     final = False
     for _ in range(MAX_ROUNDS):
         shared.changed = False
-        quiet = diags if final else Diagnostics()
+        shared.waves.clear()
+        quiet = found if final or misused else Diagnostics()
         for template in templates:
             checker = Checker(template, shared, kernel, template.table or table, options, quiet, config, params)
             checker.functions = code.functions
@@ -69,12 +71,12 @@ def check_program(
             checker.final = final
             checker.check()
             positional = max(positional, checker.positional)
-        if final:
+        if final or misused:
             break
         if not shared.changed:
             final = not _settle(shared)
-    diags.check()
-    _check_complete(shared, diags)
+    _check_complete(shared, found)
+    diags.take(found)
     diags.check()
     maps, variables = shared.maps, shared.variables
     files = [str(file) for file in programs.files]
@@ -179,14 +181,14 @@ def _settle(shared: Globals) -> bool:
     changed = False
     for info in shared.maps.values():
         if isinstance(info.value, Unknown) and (info.written or info.read) and not info.copied:
-            info.value = INT64
+            info.value = INT8
             changed = True
     return changed
 
 
 def _check_complete(shared: Globals, diags: Diagnostics) -> None:
     for info in list(shared.maps.values()):
-        if not isinstance(info.value, Unknown):
+        if not isinstance(info.value, Unknown) or isinstance(info.value, Wrong):
             continue
         if info.decl and not info.written:
             diags.warning(info.span, f"Unused map: {info.name}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .. import library
 from ..config import Config
-from ..diagnostics import Diagnostics, Span
+from ..diagnostics import Diagnostics, Span, Stage
 from ..dwarf.programs import Programs
 from ..kernel.types import CFunc, Kernel, TypeTable
 from ..options import Options
@@ -17,9 +17,10 @@ from ..syntax import tree
 from ..syntax.walk import walk
 from .convert import convert, literal_value
 from .ctypes import BASIC, enum_type, from_c, struct_type
-from .env import Globals, MapInfo, Scopes
+from .env import Globals, MapInfo, Scopes, Variable
 from .result import NamedParam, Template
-from .types import NAMED_TYPES, Agg, Array, Buffer, Int, Ptr, Space, Str, Type, Unknown, Void, type_word
+from .types import NAMED_TYPES, NOTHING, Agg, Array, Buffer, Int, Ptr, Space, Str, Type, Unknown, Void, Wrong, type_word
+from .waves import wave_of
 from .widening import join, literal_type
 
 
@@ -65,19 +66,23 @@ class CheckerService:
         """Address space of pointers that the probe's context holds."""
         return self.template.probe.space
 
-    def error(self, node: tree.Node | Span, message: str, hint: str = "") -> Type:
-        """Note an error and return the unknown type."""
-        self.diags.error(node if isinstance(node, Span) else node.span, message, hint)
-        return Unknown()
+    def error(self, node: tree.Node | Span, message: str, hint: str = "", stage: Stage = Stage.CHECKS) -> Type:
+        """Note an error; return the type of what is wrong: at the last stage it is some type, earlier none is known."""
+        self.diags.error(node if isinstance(node, Span) else node.span, message, hint, stage=stage)
+        return Wrong() if stage is Stage.CHECKS else Unknown()
 
-    def warning(self, node: tree.Node, message: str, hint: str = "") -> None:
+    def warning(self, node: tree.Node, message: str, hint: str = "", stage: Stage = Stage.CHECKS) -> None:
         """Note a warning."""
-        self.diags.warning(node.span, message, hint)
+        self.diags.warning(node.span, message, hint, stage=stage)
 
     def expr(self, node: tree.Expr) -> Type:
         """Return the type of an expression and note it."""
         method = getattr(self, f"_{type(node).__name__}")
+        before = len(self.diags.items)
         result: Type = method(node)
+        refused = isinstance(result, Unknown) and len(self.diags.items) > before
+        if refused and not _has_no_type(node):
+            result = Wrong()
         self.template.types[node] = result
         return result
 
@@ -140,30 +145,43 @@ class CheckerService:
                     node,
                     f"{info.name} used as a map with an explicit key (non-scalar map), previously used"
                     " without an explicit key (scalar map)",
+                    stage=Stage.TYPES,
                 )
             else:
                 self.error(
                     node,
                     f"{info.name} used as a map without an explicit key (scalar map), previously used"
                     " with an explicit key (non-scalar map)",
+                    stage=Stage.TYPES,
                 )
             return
         if key is not None and not isinstance(key, Unknown):
             self._join_key(info, node, key, key_node or node)
 
     def _join_key(self, info: MapInfo, node: tree.Node, key: Type, key_node: tree.Node) -> None:
+        if key is NOTHING:
+            self.error(key_node, "Invalid map key type: none")
+            return
         if isinstance(key, Void) or (isinstance(key, Agg) and not key.castable):
-            self.error(node, f"Value '{key}' cannot be used as a map key.")
+            self.error(node, f"Value '{key}' cannot be used as a map key.", stage=Stage.TYPES)
             return
         key = Int(8, key.signed) if isinstance(key, Agg) else key
         joined = join(info.key, key)
+        place, wave = ("key", info.name), self.wave(key_node)
         if joined is None:
-            self.error(
-                node,
-                f"Argument mismatch for {info.name}: trying to access with arguments: '{key}' when map"
-                f" expects arguments: '{info.key}'",
-            )
-        elif joined != info.key:
+
+            def say(where: tree.Node, found: Type, known: Type) -> None:
+                self.error(
+                    where,
+                    f"Argument mismatch for {info.name}: trying to access with arguments: '{found}' when map"
+                    f" expects arguments: '{known}'",
+                    stage=Stage.TYPES,
+                )
+
+            self.shared.waves.blame(place, node, (key, info.key), wave, say)
+            return
+        self.shared.waves.note(place, node, key, wave)
+        if joined != info.key:
             info.key = joined
             self.shared.changed = True
         elif not convert(self, key_node, key, info.key):
@@ -171,6 +189,7 @@ class CheckerService:
                 node,
                 f"Type mismatch for {info.name}: trying to assign key of type '{key}' when map already has a key type"
                 f" '{info.key}'",
+                stage=Stage.CONVERSIONS,
             )
 
     def use_value(self, info: MapInfo, node: tree.Node, value: Type, value_node: tree.Node | None = None) -> None:
@@ -178,17 +197,28 @@ class CheckerService:
         info.written = True
         info.writers.add(self.template.index)
         if isinstance(value, Unknown):
+            if isinstance(info.value, Unknown) and isinstance(value, Wrong):
+                info.value = value
             return
         joined = join(info.value, value)
+        place, wave = ("value", info.name), self.wave(value_node)
         if joined is None and (what := _other_parameters(info.value, value)):
-            self.error(node, what)
-        elif joined is None:
-            self.error(
-                node,
-                f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already"
-                f" has a type '{info.value}'",
-            )
-        elif joined != info.value:
+            self.error(node, what, stage=Stage.TYPES)
+            return
+        if joined is None:
+
+            def say(where: tree.Node, found: Type, known: Type) -> None:
+                self.error(
+                    where,
+                    f"Type mismatch for {info.name}: trying to assign value of type '{found}' when map already"
+                    f" has a type '{known}'",
+                    stage=Stage.TYPES,
+                )
+
+            self.shared.waves.blame(place, node, (value, info.value), wave, say)
+            return
+        self.shared.waves.note(place, node, value, wave)
+        if joined != info.value:
             info.value = joined
             self.shared.changed = True
         elif not isinstance(value, Agg) and not convert(self, value_node or node, value, info.value):
@@ -196,7 +226,23 @@ class CheckerService:
                 node,
                 f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map already has a value"
                 f" type '{info.value}'",
+                stage=Stage.CONVERSIONS,
             )
+
+    def wave(self, node: tree.Node | None) -> int:
+        """Return the wave in which the type of a value is learnt; 1 for one that no expression gives."""
+        return wave_of(node, self._place_wave) if isinstance(node, tree.Expr) else 1
+
+    def _place_wave(self, node: tree.Variable | tree.MapRef | tree.MapAccess) -> int:
+        if isinstance(node, tree.Variable):
+            variable = self.scopes.find(node.name)
+            return self.shared.waves.first(self.variable_key(variable)) if variable else 0
+        info = self.map_of(node.map if isinstance(node, tree.MapAccess) else node)
+        return self.shared.waves.first(("value", info.name))
+
+    def variable_key(self, variable: Variable) -> tuple[int, int]:
+        """Return what tells a scratch variable from all others."""
+        return (self.template.index, id(variable.decl))
 
     def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
         """Join a value into the type of a scratch variable (``statements.Checker``)."""
@@ -230,7 +276,7 @@ class CheckerService:
         for tag in ("struct", "union", "enum"):
             if found := self._find_tagged(f"{tag} {node.name}"):
                 return found
-        return self.error(node, f'Cannot resolve unknown type "{node.name}"')
+        return self.error(node, f'Cannot resolve unknown type "{node.name}"', stage=Stage.TYPES)
 
     def _find_tagged(self, name: str) -> Type | None:
         if name.startswith("enum "):
@@ -247,6 +293,7 @@ class CheckerService:
             f'Cannot resolve unknown type "{node.name}"',
             "the kernel pack does not know it; define it in the script, or build with another pack"
             " (btaot kernel capture)",
+            stage=Stage.TYPES,
         )
 
     def _constant(self, node: tree.Name) -> int | None:
@@ -281,6 +328,13 @@ class CheckerService:
         known = name in BASIC or name in NAMED_TYPES or name in ("string", "buffer", "void")
         known = known or self.table.typedef(name) is not None
         return known or any(self._find_tagged(tag) for tag in tagged)
+
+
+def _has_no_type(node: tree.Expr) -> bool:
+    """Tell whether what was refused is without type to bpftrace, too, which says more then."""
+    return isinstance(node, tree.Variable | tree.Unary) or (
+        isinstance(node, tree.Name) and library.find(node.name) is None
+    )
 
 
 def _other_parameters(known: Type, value: Type) -> str:

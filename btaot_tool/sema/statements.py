@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import library
-from ..diagnostics import Span
+from ..diagnostics import Span, Stage
 from ..expand import constants, stdlib
 from ..payload.layout import TypeKind
 from ..syntax import tree
@@ -13,7 +13,7 @@ from . import comptime, operators
 from .checker import ExpressionChecker
 from .convert import convert
 from .env import MapInfo, Variable
-from .types import INT64, Agg, Int, Tuple, Type, Unknown, Void
+from .types import INT8, INT64, NOTHING, Agg, Int, Tuple, Type, Unknown, Void, Wrong
 from .widening import join
 
 _AGGREGATE_EXAMPLES = {
@@ -51,7 +51,7 @@ class Checker(ExpressionChecker):
         for stmt in node.body:
             self._is_last = stmt is node.body[-1] and node.value is None
             self.statement(stmt)
-        result = self.expr(node.value) if node.value is not None else Void()
+        result = self.expr(node.value) if node.value is not None else NOTHING
         self.scopes.pop()
         return result
 
@@ -70,7 +70,7 @@ class Checker(ExpressionChecker):
     def _if_branches(self, node: tree.IfExpr) -> Type:
         then = self.expr(node.then)
         if node.otherwise is None:
-            return Void()
+            return NOTHING
         return self._branches(node, then, self.expr(node.otherwise))
 
     def _comptime_if(self, node: tree.IfExpr, cond: tree.Comptime) -> Type:
@@ -85,12 +85,25 @@ class Checker(ExpressionChecker):
 
     def _ExprStmt(self, node: tree.ExprStmt) -> None:
         is_last = self._is_last
-        found = self.expr(node.expr)
+        self.expr(node.expr)
         counts = isinstance(node.expr, tree.Unary) and node.expr.op in ("++x", "--x", "x++", "x--")
         if node.implied or counts or stdlib.is_library(node.span):
             return
-        if self._discards(node.expr) or not isinstance(found, Void | Unknown):
-            self.warning(tree.Node(_last_span(node)) if is_last else node, "Return value discarded.")
+        if is_last and isinstance(node.expr, tree.Ternary):
+            for branch in (node.expr.then or node.expr.cond, node.expr.otherwise):
+                if self._has_value(branch):
+                    self._discarded(branch.span)
+        elif self._discards(node.expr) or self._has_value(node.expr):
+            self._discarded(_last_span(node) if is_last else node.span)
+
+    def _discarded(self, span: Span) -> None:
+        """Warn of a value that nobody uses; what else was said of this place is said again, as bpftrace does."""
+        notes = next((d.notes for d in self.diags.items if d.span == span and d.notes), ())
+        self.diags.warning(span, "Return value discarded.", notes=notes)
+
+    def _has_value(self, node: tree.Expr) -> bool:
+        found = self.template.types[node]
+        return isinstance(found, Wrong) or not isinstance(found, Void | Unknown)
 
     def _discards(self, node: tree.Node | None) -> bool:
         """Tell whether a block or if that stands as a statement has a value all the same."""
@@ -99,14 +112,15 @@ class Checker(ExpressionChecker):
         last = node.body[-1] if isinstance(node, tree.Block) and node.body else None
         if not isinstance(last, tree.ExprStmt) or not last.implied:
             return False
-        found = self.template.types.get(last.expr, Unknown())
-        return self._discards(last.expr) or not isinstance(found, Void | Unknown)
+        return self._discards(last.expr) or (last.expr in self.template.types and self._has_value(last.expr))
 
     def _Assign(self, node: tree.Assign) -> None:
         target, value = node.target, node.value
         if isinstance(target, tree.Name):
             if target.name != "_":
-                self.error(target, f"cannot assign to '{target.name}'", "assign to a $variable or a @map")
+                self.error(
+                    target, f"cannot assign to '{target.name}'", "assign to a $variable or a @map", stage=Stage.SHAPE
+                )
             self.expr(value)
         elif isinstance(target, tree.Variable):
             self._assign_to_variable(node, target)
@@ -114,7 +128,7 @@ class Checker(ExpressionChecker):
             self._assign_to_map(node, target)
         else:
             self.expr(target)
-            self.error(target, "cannot assign to this expression", "assign to a $variable or a @map")
+            self.error(target, "cannot assign to this expression", "assign to a $variable or a @map", stage=Stage.SHAPE)
 
     def _assign_to_variable(self, node: tree.Assign, target: tree.Variable) -> None:
         if node.op == "=":
@@ -130,9 +144,11 @@ class Checker(ExpressionChecker):
     def _variable_value(self, node: tree.Stmt, value: tree.Expr) -> Type:
         """Return the type of a value for a scratch variable."""
         found = self.expr(value)
+        if found is NOTHING:
+            return NOTHING
         if isinstance(found, Void) or (isinstance(found, Agg) and not found.castable):
-            self.error(node, f"Value '{found}' cannot be assigned to a scratch variable.")
-            return Void()
+            self.error(node, f"Value '{found}' cannot be assigned to a scratch variable.", stage=Stage.TYPES)
+            return Wrong()
         return self.value_type(value, found)
 
     def assign_variable(self, node: tree.Node, target: tree.Variable, value: Type) -> None:
@@ -142,28 +158,42 @@ class Checker(ExpressionChecker):
             variable = self.scopes.declare(Variable(target.name, target))
         self.template.variables[target] = variable
         self._join_variable(node, variable, value)
-        found = self.template.types[target] = self.shared.variables.get(self._key(variable), Unknown())
-        if self.final and isinstance(found, Unknown) and not isinstance(value, Void):
+        found = self.template.types[target] = self.shared.variables.get(self.variable_key(variable), Unknown())
+        if self.final and isinstance(found, Unknown) and not isinstance(found, Wrong):
             self.error(node, "Invalid expression for assignment")
 
-    def _key(self, variable: Variable) -> tuple[int, int]:
-        return (self.template.index, id(variable.decl))
-
     def _join_variable(self, node: tree.Node, variable: Variable, value: Type) -> None:
-        if isinstance(value, Unknown | Void):
-            return
-        key = self._key(variable)
+        key = self.variable_key(variable)
         known = self.shared.variables.get(key, Unknown())
+        if isinstance(value, Unknown):
+            if isinstance(known, Unknown) and isinstance(value, Wrong):
+                self.shared.variables[key] = value
+            return
+        if value is NOTHING:
+            if not isinstance(known, Unknown):
+                self._mismatch(node, variable, value, known, Stage.CONVERSIONS)
+            return
         joined = known if variable.fixed and not isinstance(known, Unknown) else join(known, value)
+        place = self.variable_key(variable)
         if joined is None or (joined == known and not convert(self, _value_of(node), value, known)):
-            self.error(
-                node,
-                f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
-                f" variable already has a type '{known}'",
-            )
-        elif joined != known:
+
+            def say(where: tree.Node, found: Type, known: Type) -> None:
+                self._mismatch(where, variable, found, known, Stage.TYPES)
+
+            self.shared.waves.blame(place, node, (value, known), self.wave(_value_of(node)), say)
+            return
+        self.shared.waves.note(place, node, value, self.wave(_value_of(node)))
+        if joined != known:
             self.shared.variables[key] = joined
             self.shared.changed = True
+
+    def _mismatch(self, node: tree.Node, variable: Variable, value: Type, known: Type, stage: Stage) -> None:
+        self.error(
+            node,
+            f"Type mismatch for ${variable.name}: trying to assign value of type '{value}' when"
+            f" variable already has a type '{known}'",
+            stage=stage,
+        )
 
     def _assign_to_map(self, node: tree.Assign, target: tree.MapRef | tree.MapAccess) -> None:
         info = self.map_of(target if isinstance(target, tree.MapRef) else target.map)
@@ -184,6 +214,7 @@ class Checker(ExpressionChecker):
                 node,
                 f"Type mismatch for {info.name}: trying to assign value of type '{value}' when map"
                 f" already has a type '{info.value}'",
+                stage=Stage.TYPES,
             )
             value = info.value
         self.use_value(info, call or node, value, _value_of(node))
@@ -203,8 +234,10 @@ class Checker(ExpressionChecker):
     def _map_value_of(self, info: MapInfo, node: tree.Assign) -> Type:
         """Return the type of a value for a map: the whole of an aggregation stays in its own map."""
         found = self.expr(node.value)
+        if found is NOTHING:
+            return self._nothing_for_map(info, node)
         if isinstance(found, Void):
-            return self.error(node, "Value 'void' cannot be assigned to a map.")
+            return self.error(node, "Value 'void' cannot be assigned to a map.", stage=Stage.TYPES)
         if isinstance(found, Agg) and not (found.castable and info.value.is_integer):
             info.copied = True
             example = _AGGREGATE_EXAMPLES.get(found.kind, "count()")
@@ -214,8 +247,20 @@ class Checker(ExpressionChecker):
             )
             hint = "Add a cast to integer if you want the value of the aggregate, e.g. "
             name = node.value.name if isinstance(node.value, tree.MapRef) else "@"
-            return self.error(node, message, f"{hint}`{info.name} = (int64){name};`." if found.castable else "")
+            return self.error(
+                node, message, f"{hint}`{info.name} = (int64){name};`." if found.castable else "", stage=Stage.TYPES
+            )
         return self.value_type(node.value, found)
+
+    def _nothing_for_map(self, info: MapInfo, node: tree.Assign) -> Type:
+        known = INT8 if isinstance(info.value, Unknown) else info.value
+        self.error(
+            node,
+            f"Type mismatch for {info.name}: trying to assign value of type 'none' when map already has a value type"
+            f" '{known}'",
+            stage=Stage.CONVERSIONS,
+        )
+        return Wrong()
 
     def _aggregate_in(self, node: tree.Assign, value: tree.Expr, call: tree.Call | tree.Name) -> Type:
         """Check an aggregation, with the block around it if there is one."""
@@ -236,7 +281,7 @@ class Checker(ExpressionChecker):
 
     def _aggregate(self, node: tree.Assign, call: tree.Call | tree.Name, entry: library.Entry) -> None:
         if node.op != "=":
-            self.error(node, f"{entry.name}() can only be assigned with =")
+            self.error(node, f"{entry.name}() can only be assigned with =", stage=Stage.TYPES)
         args = list(call.args) if isinstance(call, tree.Call) else []
         self.template.types[call] = self._apply(entry, call, args)
 
@@ -248,8 +293,8 @@ class Checker(ExpressionChecker):
             declared = None
         variable = self.scopes.declare(Variable(node.name, node, fixed=declared is not None and declared.size > 0))
         self.template.variables[node] = variable
-        if declared is not None and declared.size and self._key(variable) not in self.shared.variables:
-            self.shared.variables[self._key(variable)] = declared
+        if declared is not None and declared.size and self.variable_key(variable) not in self.shared.variables:
+            self.shared.variables[self.variable_key(variable)] = declared
             self.shared.changed = True
         if value is not None:
             self._join_variable(node, variable, value)
@@ -272,7 +317,9 @@ class Checker(ExpressionChecker):
             return
         count = self.literal_int(node, node.count, "unroll", "invalid unroll value")
         if count is not None and not 1 <= count <= 100:
-            self.error(node, "unroll " + ("minimum value is 1" if count < 1 else "maximum value is 100"))
+            self.error(
+                node, "unroll " + ("minimum value is 1" if count < 1 else "maximum value is 100"), stage=Stage.SHAPE
+            )
         self.template.constants[node] = count or 1
         self._loop(node.body)
 
@@ -281,7 +328,7 @@ class Checker(ExpressionChecker):
         for what, found in (("start", start), ("end", end)):
             if not (found.is_integer or isinstance(found, Unknown)):
                 place = node.range_span or node.span
-                self.error(place, f"Loop range requires an integer for the {what} value")
+                self.error(place, f"Loop range requires an integer for the {what} value", stage=Stage.TYPES)
         self.scopes.push()
         variable = self.scopes.declare(Variable(node.name, node))
         self.template.variables[node] = variable
@@ -292,7 +339,11 @@ class Checker(ExpressionChecker):
     def _ForMap(self, node: tree.ForMap) -> None:
         info = self.map_of(node.map)
         if info.keyed is False:
-            self.error(node.map, f"{info.name} has no explicit keys (scalar map), and cannot be used for iteration")
+            self.error(
+                node.map,
+                f"{info.name} has no explicit keys (scalar map), and cannot be used for iteration",
+                stage=Stage.TYPES,
+            )
         self.scopes.push()
         variable = self.scopes.declare(Variable(node.name, node))
         self.template.variables[node] = variable
@@ -309,16 +360,16 @@ class Checker(ExpressionChecker):
         value = info.value
         if isinstance(value, Agg):
             if not value.castable:
-                self.error(node.map, f"Loop expression does not support type: {value}")
+                self.error(node.map, f"Loop expression does not support type: {value}", stage=Stage.TYPES)
             value = Int(8, value.signed)
         pair = Tuple((info.key, value))
-        if self.shared.variables.get(self._key(variable)) != pair:
-            self.shared.variables[self._key(variable)] = pair
+        if self.shared.variables.get(self.variable_key(variable)) != pair:
+            self.shared.variables[self.variable_key(variable)] = pair
             self.shared.changed = True
 
     def _Jump(self, node: tree.Jump) -> None:
         if node.kind != "return" and not self.loops:
-            self.error(node, f"{node.kind} statement has to be within a loop context")
+            self.error(node, f"{node.kind} statement has to be within a loop context", stage=Stage.SHAPE)
         if node.value is not None:
             found = self.expr(node.value)
             if not (found.is_integer or isinstance(found, Unknown)):

@@ -56,11 +56,22 @@ class Unknown(Type):
 
 
 @dataclass(frozen=True, slots=True)
+class Wrong(Unknown):
+    """The type of what was refused, and said so: nothing more is said of what is made of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Void(Type):
-    """No value."""
+    """No value; ``word`` is how bpftrace calls it."""
+
+    word: str = field(default="void", compare=False)
 
     def __str__(self) -> str:
-        return "void"
+        return self.word
+
+
+#: What blocks without a value and ``exit()`` have.
+NOTHING = Void("none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,7 +414,7 @@ def type_word(found: Type) -> str:
         return "ustack" if found.user else "kstack"
     if isinstance(found, Agg):
         return f"{found.kind.name.lower()}_t"
-    if isinstance(found, Opaque):
+    if isinstance(found, Opaque | Void):
         return found.word
     return next((word for kind, word in _WORDS if isinstance(found, kind)), type(found).__name__.lower())
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..diagnostics import Diagnostics, Span
+from ..diagnostics import Diagnostics, Span, Stage
 from ..expand.rewrite import Rewriter
 from ..expand.stdlib import is_library
 from ..syntax import tree
@@ -62,7 +62,7 @@ class _Variables(Rewriter):
         yield
         for name, known in self._scopes.pop().items():
             if known.declared and not known.assigned and not is_library(known.span):
-                self._diags.warning(known.span, f"Variable ${name} was never assigned to.")
+                self._diags.warning(known.span, f"Variable ${name} was never assigned to.", stage=Stage.SHAPE)
 
     def _find(self, name: str) -> _Known | None:
         return next((scope[name] for scope in reversed(self._scopes) if name in scope), None)
@@ -77,7 +77,7 @@ class _Variables(Rewriter):
         known = self._find(node.name)
         if known is not None:
             message = f"Variable ${node.name} was already declared. Variable shadowing is not allowed."
-            self._diags.error(span, message, notes=((known.span, known.how),))
+            self._diags.error(span, message, notes=((known.span, known.how),), stage=Stage.SHAPE)
             known.assigned |= node.value is not None
         else:
             how = "This is the initial declaration."
@@ -88,7 +88,7 @@ class _Variables(Rewriter):
         span = node.name_span or node.span
         if (known := self._find(node.name)) is not None:
             message = f"Loop declaration shadows existing variable: ${node.name}"
-            self._diags.error(span, message, notes=((known.span, known.how),))
+            self._diags.error(span, message, notes=((known.span, known.how),), stage=Stage.SHAPE)
         for part in (node.start, node.end) if isinstance(node, tree.ForRange) else (node.map,):
             self.rewrite(part)
         with self._scope():
@@ -112,7 +112,9 @@ class _Variables(Rewriter):
         elif not isinstance(node.target, tree.Name):
             self.rewrite(node.target)
             if self._type_operator:
-                self._diags.error(node.span, f"Map assignments not allowed inside of {self._type_operator}")
+                self._diags.error(
+                    node.span, f"Map assignments not allowed inside of {self._type_operator}", stage=Stage.SHAPE
+                )
         return node
 
     def _assigned(self, target: tree.Variable, span: Span) -> None:
@@ -148,9 +150,9 @@ class _Variables(Rewriter):
     def _Variable(self, node: tree.Variable) -> tree.Variable:
         known = self._find(node.name)
         if known is None:
-            self._diags.error(node.span, f"Undefined or undeclared variable: ${node.name}")
+            self._diags.error(node.span, f"Undefined or undeclared variable: ${node.name}", stage=Stage.SHAPE)
         elif not known.assigned and not self._type_operator and not is_library(node.span):
-            self._diags.warning(node.span, f"Variable used before it was assigned: ${node.name}")
+            self._diags.warning(node.span, f"Variable used before it was assigned: ${node.name}", stage=Stage.SHAPE)
         return node
 
     def _Unary(self, node: tree.Unary) -> tree.Unary:

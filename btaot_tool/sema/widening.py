@@ -106,8 +106,3 @@ def _join_target(a: Type, b: Type) -> Type | None:
     if isinstance(a, Void | Struct | Str | Array) or isinstance(b, Void | Struct | Str | Array):
         return a if a == b else None
     return join(a, b)
-
-
-def fits(value: Type, place: Type) -> bool:
-    """Whether a value can be stored in a place of a declared type without a cast."""
-    return join(place, value) == place

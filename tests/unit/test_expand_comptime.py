@@ -3,14 +3,14 @@
 import pytest
 
 from btaot_tool.compiler import compile_script
-from btaot_tool.diagnostics import CompileError, Source
+from btaot_tool.diagnostics import CompileError, Severity, Source
 from btaot_tool.options import Options
 
 
 def errors(text):
     with pytest.raises(CompileError) as caught:
         compile_script(Source("t.bt", text), Options())
-    return list(caught.value.diagnostics)
+    return [d for d in caught.value.diagnostics if d.severity is Severity.ERROR]
 
 
 @pytest.mark.parametrize(("text", "expected"), [
