@@ -21,12 +21,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .diagnostics import CompileError, Diagnostic, Severity
+from .payload.layout import StubPart
 from .targets import Target
+from .variants import PLAIN, Variant, choose, variants_of
 from .version import backend_version, package_dir
 
 LAYOUT_HEADER = "payload_layout.h"
 KINDS = ("zig", "gnu")
-UNWINDING = ("x86_64",)  # targets whose unwind tables aot-rt can read
 
 _CFLAGS = (
     "-std=gnu11",
@@ -160,6 +161,7 @@ def stub_key(toolchain: Toolchain) -> str:
         *toolchain.flags,
         *toolchain.linker[1:],
         c_header(),
+        *(flag for variant in variants_of(toolchain.target) for flag in (variant.name, *variant.flags)),
     ]
     digest = hashlib.sha256("\0".join(parts).encode())
     for path in (*runtime_sources(), *runtime_headers()):
@@ -168,10 +170,11 @@ def stub_key(toolchain: Toolchain) -> str:
     return digest.hexdigest()[:20]
 
 
-def compile_stub(toolchain: Toolchain, output: Path) -> None:
+def compile_stub(toolchain: Toolchain, output: Path, variant: Variant = PLAIN) -> None:
     """Compile the stub to ``output``; the file appears complete or not at all."""
     from .payload.header import c_header
 
+    toolchain = replace(toolchain, flags=(*toolchain.flags, *variant.flags))
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="btaot-stub-") as scratch:
         generated = Path(scratch) / LAYOUT_HEADER
@@ -224,57 +227,50 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "btaot"
 
 
-def cached_stub(target: Target, kind: str = "zig") -> Path:
+def cached_stub(target: Target, kind: str = "zig", variant: Variant = PLAIN) -> Path:
     """Return the stub of a target from the cache, compiled first if it is not there."""
     toolchain = find_toolchain(target, kind)
-    path = cache_dir() / "stubs" / f"{target.name}-{stub_key(toolchain)}"
+    path = cache_dir() / "stubs" / variant.beside(f"{target.name}-{stub_key(toolchain)}")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path.with_suffix(".lock")):
             if not path.exists():  # another process may have been first
-                compile_stub(toolchain, path)
+                compile_stub(toolchain, path, variant)
     return path
 
 
 def stub_for(stub: Path, meta: bytes, text: bytes) -> Path:
-    """Return the stub for a payload: one with unwind tables in place of source lines, if a script wants dw_ustack.
+    """Return the stub for a payload: the variant that has what the script uses.
 
-    It lies beside the usual one.  That of the cache is compiled when it is first needed.
+    ``stub`` is the plain one; the others lie beside it.  Those of the cache are compiled when they are first needed.
     """
-    from .payload.layout import MapRole
     from .payload.reader import read_payload
 
     payload = read_payload(meta, text, check_digest=False)
     target = payload.target()
-    if (
-        target is None
-        or target.name not in UNWINDING
-        or all(m["role"] != MapRole.UNWIND for m in payload.table("maps"))
-    ):
-        return stub
-    path = stub.with_name(unwinding_name(stub.name))
-    if path.exists():
+    assert target is not None
+    parts = StubPart(payload.header.parts)
+    variant = choose(parts, target)
+    if variant is None:
+        raise ToolchainError(f"no stub has all that the script uses: {_names(parts)}", "make two scripts of it")
+    path = stub.with_name(variant.beside(stub.name))
+    if variant is PLAIN or path.exists():
         return path
     for kind in KINDS if stub.parent == cache_dir() / "stubs" else ():
         with contextlib.suppress(ToolchainError):
-            toolchain = find_toolchain(target, kind)
-            if stub.name != f"{target.name}-{stub_key(toolchain)}":
-                continue
-            with _locked(path.with_suffix(".lock")):
-                if not path.exists():
-                    compile_stub(unwinding(toolchain), path)
-            return path
-    raise ToolchainError(f"{stub} cannot do dw_ustack", f"make {path.name} beside it, with `btaot stub --unwind`")
+            if stub.name == f"{target.name}-{stub_key(find_toolchain(target, kind))}":
+                return cached_stub(target, kind, variant)
+    raise ToolchainError(
+        f"{stub} lacks what the script uses: {_names(parts & ~PLAIN.parts)}",
+        f"make {path.name} beside it, with `btaot stub --variant {variant.name}`",
+    )
 
 
-def unwinding_name(name: str) -> str:
-    """Return the name of the stub that reads unwind tables: it lies beside the usual one."""
-    return f"{name}-unwind"
+def _names(parts: StubPart) -> str:
+    from .payload.structs import member_comments
 
-
-def unwinding(toolchain: Toolchain) -> Toolchain:
-    """Return the toolchain for a stub that reads unwind tables."""
-    return replace(toolchain, flags=(*toolchain.flags, "-DBTAOT_UNWIND"))
+    comments = member_comments(StubPart)
+    return ", ".join(comments[str(part.name)].partition(";")[0] for part in StubPart if part & parts)
 
 
 @contextlib.contextmanager

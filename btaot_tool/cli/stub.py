@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..stub import KINDS, cached_stub, compile_stub, find_toolchain, install, unwinding
+from ..stub import KINDS, cached_stub, install
+from ..variants import PLAIN, VARIANTS, find_variant
 from . import common
 
 
@@ -15,16 +16,19 @@ def add(subparsers: common.Subparsers) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="copy it there (default: print where it is)")
     common.add_target(parser)
     parser.add_argument("--toolchain", choices=KINDS, default="zig", help="C compiler (default: zig)")
-    parser.add_argument("--unwind", action="store_true", help="the one for scripts with dw_ustack (FILE-unwind)")
+    parser.add_argument(
+        "--variant",
+        choices=[v.name for v in VARIANTS],
+        default=PLAIN.name,
+        help="the one with the parts that a script uses (default: plain)",
+    )
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compile unless the cache has it."""
-    if args.unwind and args.output:
-        compile_stub(unwinding(find_toolchain(common.chosen_target(args), args.toolchain)), args.output.absolute())
-        return 0
-    path = cached_stub(common.chosen_target(args), args.toolchain)
+    target = common.chosen_target(args)
+    path = cached_stub(target, args.toolchain, find_variant(args.variant, target))
     if args.output is None:
         print(path)
     else:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..codegen.llvm import I32, I64, const
-from ..payload.layout import Feature, MapRole, SymbolKind
+from ..payload.layout import Feature, MapRole, StubPart, SymbolKind
 from ..sema.types import Space, Stack
-from ..stub import UNWINDING
 from ..symbols import Symbol
+from ..variants import available
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -47,7 +47,7 @@ class Unwinder:
         """Fill ``frames``, and return their size in bytes."""
         g = self.g
         g.require(Feature.BPF_LOOP, "dw_ustack")
-        if g.mod.options.target.name not in UNWINDING:
+        if StubPart.UNWIND not in available(g.mod.options.target):
             g.internal_map(MapRole.UNWIND)  # no runtime can make it there: the executable refuses to start
             return const(0)
         self.state, self.frames = g.bytes(STATE), frames

@@ -15,6 +15,7 @@ from ..sema.result import Checked, Template
 from ..symbols import Symbol
 from .describe import TypeWriter
 from .layout import NONE
+from .parts import used_parts
 from .writer import PayloadWriter
 
 _MESSAGES = (ActionKind.ERRORF, ActionKind.WARNF, ActionKind.FAIL)
@@ -55,7 +56,7 @@ def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str
         writer.add("config", name=name, value=value)
     writer.set_block("btf", obj.btf)
     writer.set_header(
-        flags=0,
+        parts=int(used_parts(writer.target, types.types, generated.maps, generated.templates)),
         param_count=checked.positional_count,
         script=script,
         compiler=__version__,

@@ -40,6 +40,11 @@ class TypeWriter:
         self._max_strlen = max_strlen
         self._known: dict[tuple[Type, str], int] = {}
 
+    @property
+    def types(self) -> list[Type]:
+        """What was written."""
+        return [typ for typ, _ in self._known]
+
     def add(self, typ: Type) -> int:
         """Return the row of a type."""
         key = (typ, repr(typ))

@@ -329,6 +329,17 @@ class ProgramFlag(enum.IntFlag):
     USES_PROBE_ID = 8
 
 
+class StubPart(enum.IntFlag):
+    """Part of the runtime that not every stub has (``variants.py``); the header tells which ones the script uses."""
+
+    SYMBOLS = 1  # names of user-space addresses, C++ names
+    LINES = 2  # source lines and inlined functions of user stacks; without it they are left out
+    UNWIND = 4  # unwind tables for dw_ustack
+    TRIALS = 8  # --test and --bench; without it they are refused
+    TSERIES = 16  # maps of tseries()
+    PACKETS = 32  # files of skboutput()
+
+
 ENUMS: tuple[type[enum.IntEnum], ...] = (
     ProbeKind,
     SymbolKind,
@@ -345,4 +356,4 @@ ENUMS: tuple[type[enum.IntEnum], ...] = (
     MapRole,
     ParamType,
 )
-FLAGS: tuple[type[enum.IntFlag], ...] = (TypeFlag, ConvFlag, MapFlag, AttachFlag, ProgramFlag)
+FLAGS: tuple[type[enum.IntFlag], ...] = (TypeFlag, ConvFlag, MapFlag, AttachFlag, ProgramFlag, StubPart)

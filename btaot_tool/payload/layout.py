@@ -34,6 +34,7 @@ from .enums import ProgramFlag as ProgramFlag
 from .enums import RelocForm as RelocForm
 from .enums import SessionFact as SessionFact
 from .enums import StackMode as StackMode
+from .enums import StubPart as StubPart
 from .enums import SymbolKind as SymbolKind
 from .enums import TypeFlag as TypeFlag
 from .enums import TypeKind as TypeKind
@@ -299,7 +300,7 @@ HEADER = _record(
     u16 header_size  # bytes, directory included
     u32 meta_size  # bytes of the whole section
     u32 text_size  # bytes of .btaot.text
-    u32 flags  # PayloadFlag
+    u32 parts  # StubPart: what the script uses
     u32 param_count  # positional parameters that the script uses
     str script  # name of the script
     str compiler  # version of btaot

@@ -13,7 +13,7 @@ BTAOT_TOOLCHAIN  how stubs are compiled: zig or gnu
 BTAOT_PYTHON     the Python that runs the compiler
 BTAOTSUFFIX, BTAOTSRCSUFFIX  of executables ('') and scripts ('.bt')
 BTAOTCOM, BTAOTCOMSTR, BTAOTSTUBCOM, BTAOTSTUBCOMSTR  what is run, what is printed
-BTAOTSTUBFLAGS   set by BtAotStub: "--unwind" for the stub of scripts with dw_ustack, which it declares too
+BTAOTSTUBFLAGS   set by BtAotStub: "--variant=NAME" for the variants of the stub, which it declares too
 """
 
 from __future__ import annotations

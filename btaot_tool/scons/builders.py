@@ -15,15 +15,9 @@ from typing import Any
 
 from ..diagnostics import CompileError, Diagnostic, Source
 from ..flags import format_flags
-from ..stub import (
-    UNWINDING,
-    cached_stub,
-    compile_stub,
-    runtime_headers,
-    runtime_sources,
-    toolchain_file,
-    unwinding_name,
-)
+from ..stub import cached_stub, compile_stub, runtime_headers, runtime_sources, toolchain_file
+from ..targets import find_target
+from ..variants import PLAIN, variants_of
 from ..worker.client import WorkerPool
 from . import settings
 
@@ -70,22 +64,25 @@ def stub_builder() -> Callable[..., Nodes]:
     def build(env: Any, target: Any = None, source: Any = None, **overrides: Any) -> Nodes:
         if target is None:  # a lone argument is the stub's name: its sources are known
             target, source = source, [str(path) for path in runtime_sources()]
-        return _for_each_target(functools.partial(_both_stubs, builder), env, target, source, **overrides)
+        return _for_each_target(functools.partial(_all_variants, builder), env, target, source, **overrides)
 
     return build
 
 
-def _both_stubs(builder: Any, env: Any, target: Any, source: Any, **own: Any) -> Nodes:
-    """Declare a stub, and beside it the one that reads unwind tables; return the first.
+def _all_variants(builder: Any, env: Any, target: Any, source: Any, **own: Any) -> Nodes:
+    """Declare a stub, and beside it the variants with other parts; return the first.
 
-    The second is built only for scripts that use it (``scanner``): directories do not count it among their files.
+    They are built only for scripts that use them (``scanner``): directories do not count them among their files.
     """
     nodes: Nodes = builder(env, target, source, **own)
-    for node in nodes if own["BTAOT_TARGET"] in UNWINDING else ():
-        special = {**own, "BTAOTSTUBFLAGS": settings.UNWIND, "_BTAOT_DIRECTORY": ""}
-        second = builder(env, node.dir.File(unwinding_name(node.name)), source, **special)
-        env.Ignore(node.dir, second)
-        env.Clean(node, second)
+    for node in nodes:
+        for variant in variants_of(find_target(own["BTAOT_TARGET"])):
+            if variant is PLAIN:
+                continue
+            special = {**own, "BTAOTSTUBFLAGS": settings.VARIANT + variant.name, "_BTAOT_DIRECTORY": ""}
+            more = builder(env, node.dir.File(variant.beside(node.name)), source, **special)
+            env.Ignore(node.dir, more)
+            env.Clean(node, more)
     return nodes
 
 
@@ -141,7 +138,7 @@ def compile_executable(target: Nodes, source: Nodes, env: Any) -> int:
 def compile_runtime(target: Nodes, source: Nodes, env: Any) -> int:
     """Action of BtAotStub."""
     try:
-        compile_stub(settings.stub_toolchain(env), Path(str(target[0])).absolute())
+        compile_stub(settings.toolchain(env), Path(str(target[0])).absolute(), settings.variant(env))
     except CompileError as error:
         _show(error.diagnostics)
         return 1

@@ -1,7 +1,7 @@
 """The scanner: what a script imports and includes is a dependency, also of imported files and directories.
 
-So are the programs whose debug information a script uses: they may be built by the same project.  A script with
-dw_ustack depends on a stub of its own, beside the usual one.
+So are the programs whose debug information a script uses: they may be built by the same project.  So are the
+variants of the stub, beside the plain one, that the script may need as far as its words tell (``variants.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..stub import UNWINDING, unwinding_name
+from ..options import Options
+from ..variants import PLAIN, parts_by_words, possible
 from . import settings
 
 _REFERENCE = re.compile(
@@ -22,7 +23,6 @@ _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _PROGRAM = re.compile(r'\b(?:uprobe|uretprobe|usdt|ur?|U):(?:"([^"\n]+)"|([^\s:@",{}]+))')
 #: What is read of the debug information of a program.
 _FACTS = re.compile(r"\bargs\b|\b(?:struct|union|enum)\b|@[^\s:{}]+:\d")
-_UNWINDER = re.compile(r"\bdw_ustack\b")
 _IMPORTABLE = (".bt", ".h", ".bpf.c", ".bpf.o")
 
 
@@ -41,11 +41,6 @@ def programs(text: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if "/" in name and not re.search(r"[*?$\[]|!/", name)))
 
 
-def unwinds(text: str) -> bool:
-    """Say whether a script uses dw_ustack."""
-    return bool(_UNWINDER.search(text) and _UNWINDER.search(_COMMENT.sub(" ", text)))
-
-
 def script_scanner() -> Any:
     """Return the scanner for scripts: it follows imports itself, as their places depend on the script that begins."""
     from SCons.Scanner import ScannerBase
@@ -53,26 +48,25 @@ def script_scanner() -> Any:
     return ScannerBase(_scan, name="BtAotScanner", skeys=[".bt"], path_function=_where)
 
 
-def _where(
-    env: Any, directory: Any, target: Any = None, source: Any = None
-) -> tuple[tuple[Any, ...], Any, tuple[str, ...]]:
-    """Return BTAOTPATH, the stub if there may be one with unwind tables beside it, and the headers of --include.
+def _where(env: Any, directory: Any, target: Any = None, source: Any = None) -> tuple[tuple[Any, ...], Any, Options]:
+    """Return BTAOTPATH, the stub if it is a file (variants lie beside it), and the options.
 
     Scanners know no targets, and SCons keeps what they found under what this function returned.
     """
     from SCons.Scanner import FindPathDirs
 
-    stub = settings.place(target[0]).stub if settings.single_target(env).name in UNWINDING else None
-    return FindPathDirs("BTAOTPATH")(env, directory, target, source), stub, settings.options(env, target[0]).includes
+    options = settings.options(env, target[0])
+    return FindPathDirs("BTAOTPATH")(env, directory, target, source), settings.place(target[0]).stub, options
 
 
-def _scan(script: Any, env: Any, where: tuple[tuple[Any, ...], Any, tuple[str, ...]]) -> list[Any]:
+def _scan(script: Any, env: Any, where: tuple[tuple[Any, ...], Any, Options]) -> list[Any]:
     """Return the files that a script names, directly or not; what is not found is left for the compiler to report.
 
     A file is looked up beside the one that names it, beside the script, and in BTAOTPATH.
     """
-    path, stub, includes = where
+    path, stub, options = where
     found: dict[Any, None] = {}
+    parts = parts_by_words(" ".join(options.defines))
     waiting = [script]
     while waiting:
         node = waiting.pop()
@@ -82,13 +76,13 @@ def _scan(script: Any, env: Any, where: tuple[tuple[Any, ...], Any, tuple[str, .
         places = (node.dir, file.dir, script.dir, script.rfile().dir, *path)
         text = file.get_text_contents()
         found.update(dict.fromkeys(_programs(programs(text), env)))
-        if stub and unwinds(text):
-            found.update(dict.fromkeys(_existing([stub.dir.File(unwinding_name(stub.name))])))
-        for name in references(text) if node is not script else [*includes, *references(text)]:
+        parts |= parts_by_words(_COMMENT.sub(" ", text))
+        for name in references(text) if node is not script else [*options.includes, *references(text)]:
             fresh = [entry for entry in _find(name, places) if entry not in found]
             found.update(dict.fromkeys(fresh))
             waiting += fresh
-    return list(found)
+    variants = [variant for variant in possible(parts, options.target) if stub and variant is not PLAIN]
+    return [*found, *_existing([stub.dir.File(variant.beside(stub.name)) for variant in variants])]
 
 
 def _programs(names: list[str], env: Any) -> list[Any]:

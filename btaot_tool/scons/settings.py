@@ -13,12 +13,13 @@ from ..flags import FlagError, parse_flags
 from ..kernel.pack import HOST, pack_path, shipped_packs
 from ..kernel.packfile import PackError
 from ..options import Options
-from ..stub import Toolchain, find_toolchain, stub_key, unwinding
+from ..stub import Toolchain, find_toolchain, stub_key
 from ..targets import Target, find_target
+from ..variants import PLAIN, Variant, find_variant
 from ..version import compiler_identity
 
-#: $BTAOTSTUBFLAGS of a stub that reads unwind tables.
-UNWIND = "--unwind"
+#: $BTAOTSTUBFLAGS of a stub that is not the plain one: this and its name.
+VARIANT = "--variant="
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ def single_target(env: Any) -> Target:
 
 
 def toolchain(env: Any) -> Toolchain:
-    """Return the compiler for the usual stubs."""
+    """Return the compiler for stubs."""
     return find_toolchain(single_target(env), env.subst("$BTAOT_TOOLCHAIN"))
 
 
-def stub_toolchain(env: Any) -> Toolchain:
-    """Return the compiler for what BtAotStub makes: a usual stub, or one that reads unwind tables."""
-    return unwinding(toolchain(env)) if env.subst("$BTAOTSTUBFLAGS") == UNWIND else toolchain(env)
+def variant(env: Any) -> Variant:
+    """Return which variant of the stub BtAotStub makes."""
+    name = env.subst("$BTAOTSTUBFLAGS").removeprefix(VARIANT)
+    return find_variant(name, single_target(env)) if name else PLAIN
 
 
 def options(env: Any, node: Any) -> Options:
@@ -89,7 +91,7 @@ def compile_signature(target: Any, source: Any, env: Any, for_signature: bool) -
 
 def stub_signature(target: Any, source: Any, env: Any, for_signature: bool) -> str:
     """Stand for everything that a stub depends on."""
-    return _digest([_stub_key(stub_toolchain(env))])
+    return _digest([_stub_key(toolchain(env)), variant(env).name])
 
 
 def _target(name: str) -> Target:

@@ -4,6 +4,7 @@
  * The order is bpftrace's: integers and aggregations by value, histograms by the sum of their buckets, everything else
  * by key.  Equal rows come in the order of their keys, so that output does not depend on the hash. */
 #include "map_rows.h"
+#include "parts.h"
 #include "tseries.h"
 
 #include <stdlib.h>
@@ -64,7 +65,8 @@ void value_merge(const struct btaot_type *t, uint8_t *sum, const uint8_t *copy)
 			store_u64(sum + i, load_u64(sum + i) + load_u64(copy + i));
 		return;
 	case BTAOT_TYPE_KIND_TSERIES:
-		tseries_merge(t, sum, copy);
+		if (HAS(TSERIES))
+			tseries_merge(t, sum, copy);
 		return;
 	default:
 		return;  /* the first CPU's copy stands */

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "parts.h"
 #include "sys_bpf.h"
 #include "rights.h"
 #include "unwind.h"
@@ -170,7 +171,7 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 		spec.max_entries = (uint32_t)ringbuf_size(env);
 	} else if (m->role == BTAOT_MAP_ROLE_GLOBALS) {
 		spec.flags |= SYS_F_MMAPABLE;
-	} else if (UNWINDS && m->role == BTAOT_MAP_ROLE_UNWIND) {
+	} else if (HAS(UNWIND) && m->role == BTAOT_MAP_ROLE_UNWIND) {
 		spec.max_entries = unwind_entries(env);
 	} else if (m->role == BTAOT_MAP_ROLE_PERF) {
 		spec.max_entries = env->cpu_count;

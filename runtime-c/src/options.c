@@ -10,6 +10,7 @@
 
 #include "number.h"
 #include "params.h"
+#include "parts.h"
 #include "regex.h"
 #include "unwind.h"
 #include "util.h"
@@ -49,9 +50,9 @@ static int set_pid(struct env *env, const char *value)
 
 static int set_dwarf_pid(struct env *env, const char *value)
 {
-	pid_t *pids = UNWINDS ? arena_alloc((env->opt.dwarf_pid_count + 1) * sizeof(pid_t)) : NULL;
+	pid_t *pids = HAS(UNWIND) ? arena_alloc((env->opt.dwarf_pid_count + 1) * sizeof(pid_t)) : NULL;
 
-	if (!UNWINDS)
+	if (!HAS(UNWIND))
 		return 0;  /* the script has no dw_ustack */
 	if (env->opt.dwarf_pid_count)
 		memcpy(pids, env->opt.dwarf_pids, env->opt.dwarf_pid_count * sizeof(pid_t));

@@ -14,6 +14,7 @@
 #include "host.h"
 #include "maps.h"
 #include "output_internal.h"
+#include "parts.h"
 #include "perf.h"
 #include "sys_bpf.h"
 
@@ -77,7 +78,7 @@ int packets_open(struct env *env)
 	struct packets *p;
 	int ret = 0;
 
-	if (map == BTAOT_NONE)
+	if (!HAS(PACKETS) || map == BTAOT_NONE)
 		return 0;
 	p = env->packets = arena_alloc(sizeof(*p));
 	p->size = page_size();
@@ -130,7 +131,7 @@ void packets_drain(struct env *env)
 {
 	struct packets *p = env->packets;
 
-	for (uint32_t i = 0; p && i < p->count; i++) {
+	for (uint32_t i = 0; HAS(PACKETS) && p && i < p->count; i++) {
 		struct perf_event_mmap_page *ring = p->rings[i];
 		const uint8_t *data = (const uint8_t *)ring + page_size();
 		uint64_t end = __atomic_load_n(&ring->data_head, __ATOMIC_ACQUIRE), at = ring->data_tail;

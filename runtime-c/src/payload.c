@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "inflate.h"
+#include "parts.h"
 #include "payload_check.h"
 #include "section.h"
 #include "sha256.h"
@@ -77,6 +78,22 @@ static const struct {
 #undef RECORDS
 };
 
+/* Without source lines and trials a script can do. */
+static const char *parts_check(uint32_t parts)
+{
+#define NEED(part, what) \
+	do { \
+		if (!HAS(part) && (parts & BTAOT_STUB_PART_##part)) \
+			return "the script needs a stub with " what " (btaot stub --variant)"; \
+	} while (0)
+	NEED(SYMBOLS, "user symbols");
+	NEED(UNWIND, "dw_ustack");
+	NEED(TSERIES, "tseries()");
+	NEED(PACKETS, "skboutput()");
+#undef NEED
+	return NULL;
+}
+
 static const char *header_check(const struct btaot_header *h, size_t meta_size, size_t text_size)
 {
 	if (meta_size < sizeof(*h))
@@ -91,7 +108,7 @@ static const char *header_check(const struct btaot_header *h, size_t meta_size, 
 		return FOREIGN;
 	if (h->header_size != sizeof(*h) || h->meta_size != meta_size || h->text_size != text_size || text_size % INSN_SIZE)
 		return DAMAGED;
-	return NULL;
+	return parts_check(h->parts);
 }
 
 static bool digest_matches(const struct btaot_header *h, const void *meta, size_t meta_size, const void *text,

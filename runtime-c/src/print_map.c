@@ -4,6 +4,7 @@
  * parentheses of a tuple key left out; histograms come below their name with an empty line after each.  Without
  * keys: "@m: value".  A scalar that was never written is skipped at the end of the run and is 0 in print(). */
 #include "map_rows.h"
+#include "parts.h"
 #include "tseries.h"
 
 struct printer {
@@ -22,7 +23,7 @@ static bool is_hist(const struct btaot_type *t)
 
 static bool is_tseries(const struct btaot_type *t)
 {
-	return t->kind == BTAOT_TYPE_KIND_TSERIES;
+	return HAS(TSERIES) && t->kind == BTAOT_TYPE_KIND_TSERIES;
 }
 
 static bool is_stats(const struct btaot_type *t)

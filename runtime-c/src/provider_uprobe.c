@@ -16,6 +16,7 @@
 #include "cxx_name.h"
 #include "elf_file.h"
 #include "host.h"
+#include "parts.h"
 #include "perf.h"
 #include "providers.h"
 #include "sha256.h"
@@ -83,7 +84,7 @@ static int visit_symbol(void *arg, const struct elf_symbol *symbol)
 	if (!is_function(symbol, x->wildcard))
 		return 0;
 	if (x->wildcard)
-		return glob_match(name, symbol->name) || (x->cpp && matches_cpp(symbol->name, name)) ? add_match(x, symbol) : 0;
+		return glob_match(name, symbol->name) || (HAS(SYMBOLS) && x->cpp && matches_cpp(symbol->name, name)) ? add_match(x, symbol) : 0;
 	return strcmp(name, symbol->name) ? 0 : add_match(x, symbol) ? -ENOMEM : 1;
 }
 

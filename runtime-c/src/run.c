@@ -22,7 +22,6 @@
 #include "maps.h"
 #include "output.h"
 #include "trials.h"
-#include "unwind.h"
 #include "util.h"
 
 #define IDLE_MS 200
@@ -207,9 +206,10 @@ static int start(struct env *env, struct target *target)
 {
 	int ret = env->opt.dry_run ? 0 : attach_run(env, BTAOT_PROBE_KIND_BEGIN, NULL);
 
-	if (!UNWINDS && !ret && env->opt.trials) {
+	if (!ret && env->opt.trials) {
+		ret = trials_run(env);
 		env->stop = true;
-		return trials_run(env);
+		return ret;
 	}
 	if (!ret)
 		ret = attach_all(env);

@@ -7,6 +7,7 @@
 #include "ksyms.h"
 #include "cxx_name.h"
 #include "output_internal.h"
+#include "parts.h"
 #include "usyms.h"
 
 #define BUILD_ID_SIZE 20
@@ -50,7 +51,7 @@ void symbol_text(struct output *o, struct textbuf *b, const char *name)
 {
 	char plain[2048];
 
-	text_str(b, o->env->cfg.cpp_demangle && cxx_name(name, plain, sizeof(plain)) ? plain : name);
+	text_str(b, HAS(SYMBOLS) && o->env->cfg.cpp_demangle && cxx_name(name, plain, sizeof(plain)) ? plain : name);
 }
 
 /* "@directory/file:line" */
@@ -74,6 +75,8 @@ void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid,
 	struct source line;
 	struct usym sym;
 
+	if (!HAS(SYMBOLS))
+		return;  /* payload_read_fd() refuses such scripts */
 	if (!o->usyms)
 		o->usyms = usyms_open(o->env);
 	if (!offset)

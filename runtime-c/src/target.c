@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "parts.h"
 #include "unwind.h"
 #include "util.h"
 
@@ -145,7 +146,7 @@ static long trace(int request, pid_t pid, uint64_t address, long data)
 
 int target_start(struct env *env, struct target *target)
 {
-	if (UNWINDS && target->at_entry)
+	if (HAS(UNWIND) && target->at_entry)
 		trace(PTRACE_DETACH, env->child, 0, 0);
 	return target->go < 0 ? 0 : command_go(env, target);
 }

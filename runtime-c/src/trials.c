@@ -15,6 +15,7 @@
 #include "attach.h"
 #include "events.h"
 #include "output_internal.h"
+#include "parts.h"
 #include "providers.h"
 #include "sys_bpf.h"
 #include "util.h"
@@ -253,6 +254,10 @@ int trials_run(struct env *env)
 	if (!count) {
 		err("the script has no %s probes", env->opt.trials == BTAOT_PROBE_KIND_TEST ? "test" : "bench");
 		return -ENOENT;
+	}
+	if (!HAS(TRIALS)) {
+		err("--test and --bench do not go with what else this script uses: there was no room for both");
+		return -ENOTSUP;
 	}
 	return env->opt.trials == BTAOT_PROBE_KIND_TEST ? run_tests(env, insts, count) : run_benches(env, insts, count);
 }

@@ -15,6 +15,7 @@
 #include "eh_frame.h"
 #include "elf_file.h"
 #include "maps.h"
+#include "parts.h"
 #include "textbuf.h"
 #include "usyms.h"
 #include "util.h"
@@ -103,12 +104,8 @@ int unwind_read(struct env *env, struct target *target)
 
 	if (map_by_role(env, BTAOT_MAP_ROLE_UNWIND) == BTAOT_NONE)
 		return 0;
-	if (!UNWINDS) {
+	if (!HAS(UNWIND)) {
 		err("dw_ustack is only available on x86_64");
-		return -ENOTSUP;
-	}
-	if (env->opt.trials) {
-		err("--test and --bench do not go with dw_ustack");
 		return -ENOTSUP;
 	}
 	if (!env->opt.pid && !env->opt.cmd && !env->opt.dwarf_pid_count) {
@@ -140,7 +137,7 @@ int unwind_store(struct env *env)
 	const struct textbuf *rows;
 	void *p;
 
-	if (!UNWINDS || !env->unwind)
+	if (!HAS(UNWIND) || !env->unwind)
 		return 0;
 	rows = &env->unwind->rows;
 	p = mmap(NULL, rows->len, PROT_READ | PROT_WRITE, MAP_SHARED, env->map_fds[map_by_role(env, BTAOT_MAP_ROLE_UNWIND)], 0);

@@ -5,14 +5,6 @@
 #include "env.h"
 #include "target.h"
 
-/* Few scripts want this, and there is no room for everything: the stub that has it has neither source
- * lines nor trials (--test, --bench). */
-#ifdef BTAOT_UNWIND
-#define UNWINDS true
-#else
-#define UNWINDS false
-#endif
-
 /* Read the tables of all processes asked for, if the script wants them; the command of -c is run to its first instruction
  * for that, so that its libraries are there.  Comes before maps are made. */
 int unwind_read(struct env *env, struct target *target);

@@ -18,8 +18,8 @@
 
 #include "attach.h"
 #include "elf_file.h"
+#include "parts.h"
 #include "textbuf.h"
-#include "unwind.h"
 
 #define LOOK_BACK 32
 #define LISTED_MAX (256 << 20)
@@ -222,7 +222,7 @@ static void read_functions(struct usyms *u, struct file *f, uint32_t pid, const 
 	sort_functions(f);
 	if (vdso)
 		return;
-	if (!UNWINDS && u->env->cfg.show_debug_info)
+	if (HAS(LINES) && u->env->cfg.show_debug_info)
 		f->sections.line = section(&f->elf, ".debug_line");
 	if (!f->sections.line.p)
 		elf_unmap(&f->elf);
@@ -511,7 +511,7 @@ bool usyms_line(struct usyms *u, const struct usym *sym, struct source *line)
 {
 	struct known_line *known = &u->known[(sym->place ^ sym->place >> 10) % KNOWN_LINES];
 
-	if (UNWINDS || !sym->file || !sym->file->sections.line.p)
+	if (!HAS(LINES) || !sym->file || !sym->file->sections.line.p)
 		return false;
 	if (known->file != sym->file || known->place != sym->place) {
 		known->file = sym->file;
