@@ -12,6 +12,7 @@ from elftools.elf.elffile import ELFFile
 
 from btaot_tool import stub
 from btaot_tool.targets import TARGETS, find_target
+from btaot_tool.variants import VARIANTS
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -50,9 +51,13 @@ def test_the_stub_is_small_static_and_names_no_path(name: str, tmp_path: Path, r
 def test_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Path] = []
     monkeypatch.setenv("BTAOT_CACHE", str(tmp_path))
-    monkeypatch.setattr(stub, "compile_stub", lambda toolchain, path: (made.append(path), path.write_text("stub")))
+    monkeypatch.setattr(
+        stub, "compile_stub", lambda chain, path, variant: (made.append(path), path.write_text(variant.name))
+    )
     first = stub.cached_stub(find_target("x86_64"))
     assert first == stub.cached_stub(find_target("x86_64")) == made[0]
+    assert stub.cached_stub(find_target("x86_64"), variant=VARIANTS[1]) == first.with_name(f"{first.name}-lines")
+    assert [path.read_text() for path in made] == ["plain", "lines"]
     monkeypatch.setattr(stub, "_CFLAGS", (*stub._CFLAGS, "-DX"))
     assert stub.cached_stub(find_target("x86_64")) != first, "other flags, other stub"
 
