@@ -78,10 +78,12 @@ class Diagnostic:
     code: str = ""  # stable name, kebab-case, for tests and -W options
     notes: tuple[tuple[Span, str], ...] = ()  # other places that have to do with it
     stage: Stage = field(default=Stage.CHECKS, compare=False)
+    quoted: str = ""  # a line of clang's that says it, as bpftrace shows it
 
     def render(self) -> str:
         """Return the message with its source line and a row of marks; then notes, hint and macro calls."""
-        text = self._place(self.span, self.message) if self.span else f"{self.severity.value}: {self.message}"
+        text = f"{self.quoted}\n" if self.quoted else ""
+        text += self._place(self.span, self.message) if self.span else f"{self.severity.value}: {self.message}"
         for span, message in self.notes:
             text += "\n" + self._place(span, message)
         if self.hint:
@@ -128,9 +130,10 @@ class Diagnostics:
         code: str = "",
         notes: tuple[tuple[Span, str], ...] = (),
         stage: Stage = Stage.CHECKS,
+        quoted: str = "",
     ) -> None:
         """Note an error; compilation goes on to the end of the stage to find more of them."""
-        self._add(Diagnostic(Severity.ERROR, message, span, hint, code, notes, stage))
+        self._add(Diagnostic(Severity.ERROR, message, span, hint, code, notes, stage, quoted))
 
     def warning(
         self,

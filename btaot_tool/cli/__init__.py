@@ -33,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_ERROR
     except OSError as error:
-        print(f"btaot: {error.filename or ''}: {error.strerror or error}".replace(": : ", ": "), file=sys.stderr)
+        what = f"failed to open file '{error.filename}': " if error.filename else ""
+        print(f"ERROR: {what}{error.strerror or error}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

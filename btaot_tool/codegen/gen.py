@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import library
-from ..payload.layout import SymbolKind
+from ..payload.layout import ParamForm, SymbolKind
 from ..probes.base import ArgField
 from ..sema.operators import COMPARISONS
 from ..sema.statements import aggregation
@@ -228,7 +228,8 @@ class Gen(Loops):
     def _Positional(self, node: tree.Positional) -> Value:
         if node in self.template.lowered:
             return self.expr(self.template.lowered[node])
-        return Scalar(self.template.types[node], self.symbol(Symbol(SymbolKind.PARAM_INT, imm=node.index)))
+        form = ParamForm.NUMBER_OR_ZERO if node.lenient else ParamForm.NUMBER
+        return Scalar(self.template.types[node], self.symbol(Symbol(SymbolKind.PARAM_INT, b=int(form), imm=node.index)))
 
     def _PositionalCount(self, node: tree.PositionalCount) -> Value:
         return Scalar(self.template.types[node], self.symbol(Symbol(SymbolKind.PARAM_COUNT)))

@@ -34,7 +34,9 @@ _PRELUDE = "prelude.h"
 _VALUES, _TYPES = "btaot-values", "btaot-types"
 
 _NOT_FOUND = re.compile(r"fatal error: '([^']+)' file not found")
-_MESSAGE = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?:fatal )?error: (?P<text>.*)$", re.M)
+_MESSAGE = re.compile(
+    r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<kind>(?:fatal )?error): (?P<text>.*)$", re.M
+)
 _STRING = re.compile(r'\(?\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)?')
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
 _NO_EXPRESSION = re.compile(r'[{};"=?]|\+\+|--|^\s*$|^\s*\(\s*\)|__attribute__')
@@ -165,6 +167,7 @@ class _Reader:
         self._text = text
         self._source = source
         self._kernel = kernel
+        self._redefined = ""  # a struct of the kernel that the script defines itself
         self._scratch = scratch
         self._options = target_options(target)
         for directory in include:
@@ -176,7 +179,9 @@ class _Reader:
     def read(self) -> CDefinitions:
         """Run the compiler as often as needed and put together what it says."""
         scan = scan_preprocessed(self._preprocess())
-        borrowed = borrow_types(self._own_text(scan), scan, self._kernel)
+        own = (tag for tag, file in scan.tags.items() if file == _SECTION)
+        self._redefined = next((tag for tag in own if self._kernel and self._kernel.struct(tag)), "")
+        borrowed = borrow_types(self._own_text(scan), scan, self._kernel, whole=not self._redefined)
         (self._scratch / _PRELUDE).write_text(borrowed.text)
         image, values = self._compile(scan)
         loose = {}
@@ -243,14 +248,16 @@ class _Reader:
     def _errors(self, messages: str) -> CompileError:
         diagnostics = Diagnostics()
         for match in _MESSAGE.finditer(messages):
-            line, column = int(match["line"]), int(match["column"])
+            line, column, text = int(match["line"]), int(match["column"]), match["text"]
             source = self._find_source(match["file"])
             if source is None:
-                diagnostics.error(None, f"{match['file']}:{line}: {match['text']}", code="c-definition")
+                diagnostics.error(None, f"{match['file']}:{line}: {text}", code="c-definition")
                 continue
             word = re.compile(r"\w+|.").match(source.line(line), column - 1)
             span = Span(source, line, column, line, column + len(word[0]) if word else column + 1)
-            diagnostics.error(span, match["text"], _hint(match["text"]), code="c-definition")
+            # What bpftrace shows: its text of all definitions has a line of its own before them.
+            quoted = f"definitions.h:{line + 1}:{column}: {match['kind']}: {text}" if match["file"] == _SECTION else ""
+            diagnostics.error(span, text, _hint(text, self._redefined), code="c-definition", quoted=quoted)
         if not diagnostics.items:
             diagnostics.error(None, f"the C definitions do not compile:\n{messages.strip()}", code="c-definition")
         return CompileError(diagnostics.items)
@@ -323,9 +330,11 @@ def _string(macros: dict[str, Macro], name: str) -> str | None:
     return None
 
 
-def _hint(message: str) -> str:
+def _hint(message: str, redefined: str) -> str:
     if "file not found" in message:
         return "give the directory of your own headers with -I; headers of the kernel need not be installed"
+    if "incomplete type" in message and redefined:
+        return f"the C section defines the kernel's {redefined} itself, so it has to define what that is made of, too"
     if "unknown type name" in message or "incomplete type" in message:
         return "define the type, include the header that does, or use a kernel pack that knows it"
     return ""

@@ -28,25 +28,29 @@ class Borrowed:
     text: str = ""
 
 
-def borrow_types(own_text: str, scan: Scan, kernel: TypeTable | None) -> Borrowed:
-    """Declare what the text names, the preprocessed text does not define, and the kernel knows."""
+def borrow_types(own_text: str, scan: Scan, kernel: TypeTable | None, whole: bool = True) -> Borrowed:
+    """Declare what the text names, the preprocessed text does not define, and the kernel knows.
+
+    Structs that are not ``whole`` can only be pointed to: as in bpftrace, where a script defines a struct of the
+    kernel's itself.
+    """
     borrowed = Borrowed()
     if kernel is None:
         return borrowed
     text = _LITERALS.sub(" ", own_text)
     tags = dict.fromkeys(f"{word} {name}" for word, name in _TAGGED.findall(text))
     words = dict.fromkeys(_WORD.findall(text))
-    lines = [_declare_tag(tag, kernel, borrowed) for tag in tags if tag not in scan.tags]
+    lines = [_declare_tag(tag, kernel, borrowed, whole) for tag in tags if tag not in scan.tags]
     known = scan.typedefs.keys() | scan.macros.keys() | scan.enumerators.keys()
     lines += [_declare_typedef(word, kernel, borrowed) for word in words if word not in known]
     borrowed.text = "".join(lines)
     return borrowed
 
 
-def _declare_tag(tag: str, kernel: TypeTable, borrowed: Borrowed) -> str:
+def _declare_tag(tag: str, kernel: TypeTable, borrowed: Borrowed, whole: bool) -> str:
     if (struct := kernel.struct(tag)) is not None:
         borrowed.tags.add(tag)
-        return f"{tag} {_opaque(struct.size, type_alignment(CRef(tag), kernel))};\n"
+        return f"{tag} {_opaque(struct.size, type_alignment(CRef(tag), kernel)) if whole else ''};\n"
     if (enum := kernel.enum(tag)) is not None:
         borrowed.tags.add(tag)
         least = min((value for _, value in enum.values), default=0)

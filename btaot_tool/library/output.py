@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.actions import Action
 from ..codegen.events import Item
 from ..codegen.llvm import I64
-from ..codegen.values import Nothing, Scalar, Value
+from ..codegen.values import Nothing, Value
 from ..diagnostics import Stage
 from ..payload.layout import ActionKind, ParamForm, ProbeKind, SymbolKind, TypeKind
-from ..sema.types import INT64, NOTHING, UINT8, UINT32, Agg, Str, Type, Unknown, Void, Wrong, type_word
+from ..sema.types import NOTHING, UINT8, UINT32, Agg, Str, Type, Unknown, Void, Wrong, type_word
 from ..symbols import Symbol
 from ..syntax import tree
 from . import formats
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..sema.checker import ExpressionChecker as Checker
 
 MANY = 64
+MAX_READINGS = 4  # parameters of one print() that may be texts
 MAX_DEBUG = 3  # what bpf_trace_printk takes
 
 
@@ -63,8 +64,8 @@ def _check_print(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         c.error(node, "none type passed to print() is not printable")
     if len(args) > 1:
         c.error(node, f"Non-map print() only takes 1 argument, {len(args)} found")
-    if isinstance(first, tree.Positional):
-        c.expr(c.template.lowered.setdefault(node, tree.Call(first.span, "str", [first])))
+    if isinstance(first, tree.Expr) and _parameters(first):
+        c.expr(c.template.lowered.setdefault(node, tree.Tuple(first.span, _readings(first))))
     return Void()
 
 
@@ -97,22 +98,48 @@ def _emit_print(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
         action = Action(ActionKind.PRINT_MAP, node.span, map=g.mod.plan_map(info))
         g.send(action, [Item(UINT32, number=top), Item(UINT32, number=div)])
         return Nothing()
-    if isinstance(first, tree.Positional):
-        _print_parameter(g, node, first)
-    else:
-        g.send_nodes(Action(ActionKind.PRINT, node.span), [first])
+    _print_reading(g, node, first, _parameters(first), 0)
     return Nothing()
 
 
-def _print_parameter(g: Gen, node: tree.Expr, parameter: tree.Positional) -> None:
-    """Print what was given: a number as such, anything else as it is."""
-    forms = (ParamForm.IS_NUMBER, ParamForm.NUMBER_OR_ZERO)
-    is_number, value = (Symbol(SymbolKind.PARAM_INT, b=int(form), imm=parameter.index) for form in forms)
-    number = Item(INT64, value=Scalar(INT64, g.symbol(value)))
+def _parameters(value: tree.Expr) -> list[int]:
+    """Return the parameters that are printed as they are given; more than a few are taken for numbers."""
+    items = value.items if isinstance(value, (tree.Tuple, tree.Record)) else [value]
+    return list(dict.fromkeys(item.index for item in items if isinstance(item, tree.Positional)))[:MAX_READINGS]
+
+
+def _readings(value: tree.Expr) -> list[tree.Expr]:
+    """Return what is printed for each combination of parameters being texts and (a bit of the number) numbers."""
+    parameters = _parameters(value)
+
+    def read(item: tree.Expr, mask: int) -> tree.Expr:
+        if not isinstance(item, tree.Positional) or item.index not in parameters:
+            return item
+        if mask >> parameters.index(item.index) & 1:
+            return tree.Positional(item.span, item.index, lenient=True)
+        return tree.Call(item.span, "str", [tree.Positional(item.span, item.index)])
+
+    masks = range(1 << len(parameters))
+    if isinstance(value, tree.Tuple):
+        return [tree.Tuple(value.span, [read(item, mask) for item in value.items]) for mask in masks]
+    if isinstance(value, tree.Record):
+        return [tree.Record(value.span, value.names, [read(item, mask) for item in value.items]) for mask in masks]
+    return [read(value, mask) for mask in masks]
+
+
+def _print_reading(g: Gen, node: tree.Expr, value: tree.Expr, parameters: list[int], mask: int) -> None:
+    """Print a value whose parameters are numbers if their texts are, decided for one after the other."""
+    if not parameters:
+        readings = g.template.lowered.get(node)
+        printed = readings.items[mask] if isinstance(readings, tree.Tuple) else value
+        g.send_nodes(Action(ActionKind.PRINT, node.span), [printed])
+        return
+    index, rest = parameters[-1], parameters[:-1]
+    is_number = g.symbol(Symbol(SymbolKind.PARAM_INT, b=int(ParamForm.IS_NUMBER), imm=index))
     g.when(
-        g.truth(g.symbol(is_number)),
-        lambda: g.send(Action(ActionKind.PRINT, node.span), [number]),
-        lambda: g.send_nodes(Action(ActionKind.PRINT, node.span), [g.template.lowered[node]]),
+        g.truth(is_number),
+        lambda: _print_reading(g, node, value, rest, mask | 1 << len(rest)),
+        lambda: _print_reading(g, node, value, rest, mask),
     )
 
 

@@ -74,9 +74,10 @@ class StringLiteral(Expr):
 
 @dataclass(eq=False, slots=True)
 class Positional(Expr):
-    """``$1``."""
+    """``$1``; ``lenient``: 0 where its text is no number, which is an error otherwise."""
 
     index: int
+    lenient: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -48,6 +48,7 @@ def encode_diagnostics(items: list[Diagnostic]) -> Message:
             item.hint,
             item.code,
             [[_encode_span(span, sources), text] for span, text in item.notes],
+            item.quoted,
         ]
         for item in items
     ]
@@ -67,10 +68,10 @@ def decode_diagnostics(values: Message) -> list[Diagnostic]:
     """Undo ``encode_diagnostics``."""
     sources = [Source(name, text) for name, text in values["sources"]]
     items = []
-    for severity, message, place, hint, code, notes in values["rows"]:
+    for severity, message, place, hint, code, notes, quoted in values["rows"]:
         span = _decode_span(place, sources) if place else None
         others = tuple((_decode_span(where, sources), text) for where, text in notes)
-        items.append(Diagnostic(Severity(severity), message, span, hint, code, others))
+        items.append(Diagnostic(Severity(severity), message, span, hint, code, others, quoted=quoted))
     return items
 
 

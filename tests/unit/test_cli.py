@@ -74,7 +74,8 @@ def test_wrong_script(cli: Cli, tmp_path: Path) -> None:
 
 def test_missing_files(cli: Cli) -> None:
     for command in ("build", "check", "fmt"):
-        assert cli(command, "nothing.bt", status=1) == "btaot: nothing.bt: No such file or directory\n"
+        said = cli(command, "nothing.bt", status=1)
+        assert said == "ERROR: failed to open file 'nothing.bt': No such file or directory\n"
     assert "nothing" in cli("inspect", "nothing", status=1)
 
 

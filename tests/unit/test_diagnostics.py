@@ -49,7 +49,8 @@ def _lines(diagnostic: Diagnostic) -> list[str]:
     while call is not None:
         places.append((call, "expanded from"))
         call = call.parent
-    return [f"{span}: {word}: {message}" if span else f"{word}: {message}" for span, message in places]
+    quoted = [diagnostic.quoted] if diagnostic.quoted else []
+    return quoted + [f"{span}: {word}: {message}" if span else f"{word}: {message}" for span, message in places]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[str(i) for i in range(len(CASES))])
