@@ -143,9 +143,9 @@ class FunctionBase:
 
     # ---- symbols and helpers -------------------------------------------------------------------
 
-    def symbol(self, symbol: Symbol) -> Any:
-        """Return the value of a load-time constant, i64."""
-        return self.b.ptrtoint(self.mod.symbol_global(symbol, self._span), I64)
+    def symbol(self, symbol: Symbol, node: tree.Node | None = None) -> Any:
+        """Return the value of a load-time constant, i64; ``node`` is what messages point at if not the statement."""
+        return self.b.ptrtoint(self.mod.symbol_global(symbol, node.span if node else self._span), I64)
 
     def symbol_ptr(self, symbol: Symbol) -> Any:
         """Return a load-time address as a pointer."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ..codegen.llvm import I64, const
 from ..codegen.values import Nothing, Value
 from ..diagnostics import Stage
-from ..payload.layout import TypeKind
+from ..payload.layout import SymbolKind, TypeKind
 from ..sema.types import Agg, Type, Unknown, type_word
 from ..sema.widening import integer_sign
+from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..sema.checker import ExpressionChecker as Checker
 
 MAX_LHIST = 1000
+MAX_BITS = 5
 _LHIST = ("min value (must be non-negative literal)", "max value (must be non-negative literal)", "step value")
 
 
@@ -107,18 +109,34 @@ def hist_buckets(bits: int) -> int:
 
 def _check_hist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     signed = number_sign(c, "hist", node, args)
-    bits = 0
+    bits = given = 0
     if len(args) == 2:
-        value = c.literal_int(node, args[1], "hist")
+        given = _given(c, args[1])
+        value = MAX_BITS if given else c.literal_int(node, args[1], "hist")
         if value is None:
             return Unknown()
-        if not 0 <= value <= 5:
-            return c.error(node, f"hist: bits {value} must be 0..5", stage=Stage.SHAPE)
+        if not 0 <= value <= MAX_BITS:
+            return c.error(node, f"hist: bits {value} must be 0..{MAX_BITS}", stage=Stage.SHAPE)
         bits = value
     if signed is None:
         return Unknown()
     buckets = hist_buckets(bits)
-    return Agg(TypeKind.HIST, signed, (bits, buckets, 0), buckets * 8)
+    return Agg(TypeKind.HIST, signed, (bits, buckets, 0), buckets * 8, (given, 0, 0))
+
+
+def _given(c: Checker, node: Arg) -> int:
+    """Return the positional parameter that an argument is; 0 if it is none."""
+    if not isinstance(node, tree.Positional):
+        return 0
+    c.expr(node)
+    return node.index
+
+
+def _bound(g: Gen, typ: Agg, n: int) -> Any:
+    """Return what an aggregation's parameter n is on the host."""
+    if typ.given[n]:
+        return g.symbol(Symbol(SymbolKind.PARAM_INT, imm=typ.given[n]))
+    return const(typ.params[n])
 
 
 def _log2(g: Gen, value: Any) -> Any:
@@ -131,18 +149,19 @@ def _log2(g: Gen, value: Any) -> Any:
     return result
 
 
-def _hist_index(g: Gen, number: Any, bits: int) -> Any:
+def _hist_index(g: Gen, number: Any, bits: Any) -> Any:
     """Return the bucket of a number (``docs/architecture.md``, histogram buckets)."""
+    first = g.b.shl(const(1), bits)
 
     def large() -> Any:
         exponent = _log2(g, number)
-        shift = g.b.sub(exponent, const(bits))
-        group = g.b.shl(g.b.add(shift, const(1)), const(bits))
-        inside = g.b.and_(g.b.lshr(number, shift), const((1 << bits) - 1))
+        shift = g.b.sub(exponent, bits)
+        group = g.b.shl(g.b.add(shift, const(1)), bits)
+        inside = g.b.and_(g.b.lshr(number, shift), g.b.sub(first, const(1)))
         return g.b.add(g.b.add(group, inside), const(1))
 
     def not_negative() -> Any:
-        small = g.b.icmp_unsigned("<", number, const(1 << bits))
+        small = g.b.icmp_unsigned("<", number, first)
         return g.choose(small, lambda: g.b.add(number, const(1)), large)
 
     return g.choose(g.b.icmp_signed("<", number, const(0)), lambda: const(0), not_negative)
@@ -160,19 +179,23 @@ def _bump(g: Gen, ptr: Any, index: Any, buckets: int, atomic: bool) -> None:
 def _emit_hist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     typ = g.template.types[node]
     assert isinstance(typ, Agg) and isinstance(args[0], tree.Expr)
-    bits, buckets, _ = typ.params
-    index = _hist_index(g, g.scalar(args[0]), bits)
+    buckets = typ.params[1]
+    index = _hist_index(g, g.scalar(args[0]), _bound(g, typ, 0))
     g.aggregate(g.aggregate_target, lambda p, atomic: _bump(g, p, index, buckets, atomic))
     return Nothing()
 
 
 def _check_lhist(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     signed = number_sign(c, "lhist", node, args)
+    given = (_given(c, args[1]), _given(c, args[2]), _given(c, args[3]))
     low, high, step = (
-        c.literal_int(node, a, "lhist", f"lhist: invalid {n}") for a, n in zip(args[1:], _LHIST, strict=True)
+        0 if position else c.literal_int(node, a, "lhist", f"lhist: invalid {n}")
+        for a, n, position in zip(args[1:], _LHIST, given, strict=True)
     )
     if low is None or high is None or step is None or signed is None:
         return Unknown()
+    if any(given):  # they are checked where the executable starts, which has room for the most buckets
+        return Agg(TypeKind.LHIST, signed, (low, high, step), (MAX_LHIST + 3) * 8, given)
     for value, what in ((low, _LHIST[0]), (high, _LHIST[1])):
         if value < 0:
             return c.error(node, f"lhist: invalid {what}", stage=Stage.SHAPE)
@@ -204,17 +227,21 @@ def lhist_steps(low: int, high: int, step: int) -> int:
 def _emit_lhist(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     typ = g.template.types[node]
     assert isinstance(typ, Agg) and isinstance(args[0], tree.Expr)
-    low, high, step = typ.params
-    steps = lhist_steps(low, high, step)
+    low, high, step = (_bound(g, typ, n) for n in range(3))
     number = g.scalar(args[0])
 
-    def inside() -> Any:
-        below_max = g.b.icmp_signed("<", number, const(high))
-        bucket = g.b.add(g.b.udiv(g.b.sub(number, const(low)), const(step)), const(1))
-        return g.b.select(below_max, bucket, const(steps + 1))
+    def steps() -> Any:
+        if not any(typ.given):
+            return const(lhist_steps(*typ.params))
+        return g.b.add(g.b.udiv(g.b.sub(g.b.sub(high, low), const(1)), step), const(1))
 
-    index = g.choose(g.b.icmp_signed("<", number, const(low)), lambda: const(0), inside)
-    g.aggregate(g.aggregate_target, lambda p, atomic: _bump(g, p, index, steps + 2, atomic))
+    def inside() -> Any:
+        below_max = g.b.icmp_signed("<", number, high)
+        bucket = g.b.add(g.b.udiv(g.b.sub(number, low), step), const(1))
+        return g.b.select(below_max, bucket, g.b.add(steps(), const(1)))
+
+    index = g.choose(g.b.icmp_signed("<", number, low), lambda: const(0), inside)
+    g.aggregate(g.aggregate_target, lambda p, atomic: _bump(g, p, index, typ.size // 8, atomic))
     return Nothing()
 
 

@@ -28,6 +28,7 @@ from ..sema.types import (
 from ..symbols import Symbol, session
 from ..syntax import tree
 from .base import Arg, Entry, expression
+from .symbols import check_name, name_of
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -64,7 +65,7 @@ def _emit_cgroup_path(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_percpu(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(node, args[0], "percpu_kaddr")
+    check_name(c, node, args[0], "percpu_kaddr")
     if len(args) == 2:
         found = c.arg(args[1])
         if not (found.is_integer or isinstance(found, Unknown)):
@@ -74,10 +75,9 @@ def _check_percpu(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 
 def _emit_percpu(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     """A CPU's copy lies at the symbol's address plus the CPU's word in ``__per_cpu_offset``; 0 for no such CPU."""
-    assert isinstance(args[0], tree.StringLiteral)
     cpu = g.scalar(expression(args[1])) if len(args) == 2 else g.helper("get_smp_processor_id")
-    base = g.symbol(Symbol(SymbolKind.KADDR, args[0].value))
-    table = g.symbol(Symbol(SymbolKind.KADDR, "__per_cpu_offset"))
+    base = g.symbol(Symbol(SymbolKind.KADDR, name_of(args[0])), node)
+    table = g.symbol(Symbol(SymbolKind.KADDR, "__per_cpu_offset"), node)
     cell = g.bytes(8)
     word = g.mod.options.target.bits // 8
 

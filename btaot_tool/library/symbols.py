@@ -65,14 +65,28 @@ def store_user_symbol(g: Gen, place: Memory, address: Any) -> Any:
     return pid
 
 
+def check_name(c: Checker, node: tree.Expr, arg: Arg, call: str, message: str = "") -> str | None:
+    """Return the name that a call is given, a literal or (as ``$1``) the text of a parameter; None after an error."""
+    return c.given_text(arg) or c.literal_str(node, arg, call, message)
+
+
+def name_of(arg: Arg) -> str:
+    """Return the operand of a load-time symbol for a name that was checked."""
+    if isinstance(arg, tree.Call):
+        parameter = arg.args[0]
+        assert isinstance(parameter, tree.Positional)
+        return f"${parameter.index}"
+    assert isinstance(arg, tree.StringLiteral)
+    return arg.value
+
+
 def _check_kaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(node, args[0], "kaddr")
+    check_name(c, node, args[0], "kaddr")
     return UINT64
 
 
 def _emit_kaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    assert isinstance(args[0], tree.StringLiteral)
-    return Scalar(UINT64, g.symbol(Symbol(SymbolKind.KADDR, args[0].value)))
+    return Scalar(UINT64, g.symbol(Symbol(SymbolKind.KADDR, name_of(args[0])), node))
 
 
 def program_counter(g: Gen) -> Any:
@@ -93,8 +107,8 @@ def _check_uaddr(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
             node, f'{_written(node)} can not be used with "{c.template.probe.name}" probes', stage=Stage.SHAPE
         )
     message = f"{_written(node)}() expects a string literal as the first argument"
-    name = c.literal_str(node, args[0], "uaddr", message)
-    if name is not None and not _SYMBOL.fullmatch(name):
+    name = check_name(c, node, args[0], "uaddr", message)
+    if name is not None and not (name.startswith("$") or _SYMBOL.fullmatch(name)):
         valid = f"a valid symbol (^{_SYMBOL.pattern}$)"
         return c.error(
             node, f'{_written(node)}() expects a string that is {valid} as input ("{name}" provided)', stage=Stage.SHAPE
@@ -117,8 +131,7 @@ def _written(node: tree.Expr) -> str:
 
 def _emit_uaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     """Where the probe is in the process tells where its file is there; on return only newer kernels know that (6.6)."""
-    assert isinstance(args[0], tree.StringLiteral)
-    binary, name = g.template.args.target, args[0].value
+    binary, name = g.template.args.target, name_of(args[0])
     probe = user_function(g)
 
     def near() -> Any:
@@ -131,13 +144,12 @@ def _emit_uaddr(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _check_cgroupid(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    c.literal_str(node, args[0], "cgroupid")
+    check_name(c, node, args[0], "cgroupid")
     return UINT64
 
 
 def _emit_cgroupid(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    assert isinstance(args[0], tree.StringLiteral)
-    return Scalar(UINT64, g.symbol(Symbol(SymbolKind.CGROUP_ID, args[0].value)))
+    return Scalar(UINT64, g.symbol(Symbol(SymbolKind.CGROUP_ID, name_of(args[0]))))
 
 
 ENTRIES = (

@@ -1,7 +1,8 @@
 """tseries: a ring of intervals, each with one number.
 
-A value is ``count`` slots of {number, meta, epoch}, 8 bytes each; the slot of an epoch (time / interval) is
-epoch % count.  ``meta`` is the time of the assignment (no aggregation) or how many numbers there were.
+A value is ``count`` slots of {number, meta, mark}, 8 bytes each; the slot of an epoch (time / interval) is
+epoch % count, its mark epoch + 1: 0 is a slot never used.  ``meta`` is the time of the assignment (no aggregation)
+or how many numbers there were.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 
 
 def _now(g: Gen) -> Any:
-    """Return the time; a test may put it into a map, whose zero must not be that of a slot never used."""
+    """Return the time; a test may put it into a map."""
     name = g.checked.config.dummy_ts_map
     if not name or name not in g.checked.maps:
         return read_clock(g, ClockKind.SW_TAI)
@@ -88,12 +89,14 @@ def _change(g: Gen, typ: Agg, value: Any, number: Any, now: Any) -> None:
     slot = g.offset(value, g.b.mul(index, const(SLOT)))
     meta, mark = g.offset(slot, 8), g.offset(slot, 16)
 
+    new = g.b.add(epoch, const(1))
+
     def renew() -> None:
         g.b.store(const(0), slot)
         g.b.store(const(0), meta)
-        g.b.store(epoch, mark)
+        g.b.store(new, mark)
 
-    g.when(g.b.icmp_unsigned("!=", g.b.load(mark, typ=I64), epoch), renew)
+    g.when(g.b.icmp_unsigned("!=", g.b.load(mark, typ=I64), new), renew)
     old, seen = g.b.load(slot, typ=I64), g.b.load(meta, typ=I64)
     g.b.store(_combine(g, typ.signed, aggregation, old, seen, number), slot)
     g.b.store(now if aggregation == LAST else g.b.add(seen, const(1)), meta)

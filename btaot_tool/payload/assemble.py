@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import __version__
 from ..bpf.object import CALL, CALLBACK, IMM32, IMM64, OFFSET, BpfObject, BpfProgram, BpfReloc
 from ..codegen.actions import Action
@@ -21,13 +23,14 @@ from .writer import PayloadWriter
 _MESSAGES = (ActionKind.ERRORF, ActionKind.WARNF, ActionKind.FAIL)
 _FORMS = {CALL: RelocForm.LDX, IMM64: RelocForm.IMM64, IMM32: RelocForm.IMM32, OFFSET: RelocForm.OFFSET}
 _QUOTED = 160  # characters of a line that a helper's error repeats; a long line would be in the payload many times
+_NO_PLACE = "imported C"  # its symbols
 _IDENTITY = frozenset({SymbolKind.PROBE_ID})
 
 
 def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str) -> tuple[bytes, bytes]:
     """Return the contents of the two sections, ``.btaot.meta`` and ``.btaot.text``."""
     writer = generated.writer
-    types = TypeWriter(writer, checked.table, checked.config.max_strlen)
+    types = TypeWriter(writer, checked.table, checked.config.max_strlen, generated.symbols)
     for plan in generated.maps:
         _add_map(writer, types, plan)
     for spec in (spec for template in checked.templates for spec in template.attaches):
@@ -86,12 +89,20 @@ def _add_map(writer: PayloadWriter, types: TypeWriter, plan: MapPlan) -> None:
     )
 
 
+def _quoted(span: Span) -> str:
+    """Return a place and, below it, its line with marks, unless it is a very long one."""
+    place = span.outermost
+    return f"{place}\n{quote(place)}" if len(place.source.line(place.line)) <= _QUOTED else str(place)
+
+
 def _position(span: Span | None) -> tuple[int, int]:
     return (span.outermost.line, span.outermost.column) if span else (0, 0)
 
 
 def _add_symbol(writer: PayloadWriter, symbol: Symbol, span: Span | None) -> None:
     line, column = _position(span)
+    if symbol.kind in (SymbolKind.KADDR, SymbolKind.KFUNC):
+        symbol = replace(symbol, b=_quoted(span) if span else _NO_PLACE)
     row = {"kind": int(symbol.kind), "imm": symbol.imm, "line": line, "column": min(column, 0xFFFF)}
     writer.add("symbol", a=symbol.a, b=symbol.b, **row)
 

@@ -26,7 +26,8 @@ from ..sema.types import (
     Unknown,
     Void,
 )
-from .layout import NONE, TypeFlag, TypeKind
+from ..symbols import Symbol, SymbolTable
+from .layout import NONE, SymbolKind, TypeFlag, TypeKind
 from .number_names import number_names
 from .writer import PayloadWriter
 
@@ -34,8 +35,9 @@ from .writer import PayloadWriter
 class TypeWriter:
     """Writes each type once."""
 
-    def __init__(self, writer: PayloadWriter, table: TypeTable, max_strlen: int) -> None:
+    def __init__(self, writer: PayloadWriter, table: TypeTable, max_strlen: int, symbols: SymbolTable) -> None:
         self._writer = writer
+        self._symbols = symbols
         self._table = table
         self._max_strlen = max_strlen
         self._known: dict[tuple[Type, str], int] = {}
@@ -89,9 +91,17 @@ class TypeWriter:
             case Opaque():
                 return self._simple(typ.kind, typ, name=number_names(typ.kind, self._writer.target))
             case Agg():
-                p0, p1, p2 = typ.params
-                return self._simple(typ.kind, typ, flags=int(TypeFlag.SIGNED) if typ.signed else 0, p0=p0, p1=p1, p2=p2)
+                return self._aggregation(typ)
         return self._compound(typ)
+
+    def _aggregation(self, typ: Agg) -> int:
+        flags = TypeFlag.SIGNED if typ.signed else TypeFlag(0)
+        values = list(typ.params)
+        for n, position in enumerate(typ.given):
+            if position:
+                values[n] = self._symbols.number(Symbol(SymbolKind.PARAM_INT, imm=position), None)
+                flags |= TypeFlag.P0_GIVEN << n
+        return self._simple(typ.kind, typ, flags=int(flags), p0=values[0], p1=values[1], p2=values[2])
 
     def _compound(self, typ: Type) -> int:
         match typ:

@@ -50,19 +50,19 @@ class SymbolKind(enum.IntEnum):
     CTX_SIZE = 13  # a: field name; bytes of the field on the host
     CTX_FORM = 14  # a: field name; 0 inline, 1 __data_loc, 2 __rel_loc
     REG = 15  # a: register or "argN"/"retval"/"sargN"; a LDX of 8 bytes from pt_regs (context) into r0
-    KADDR = 16  # a: kernel symbol; its address
-    UADDR = 17  # a: binary, b: symbol; its address in the file (st_value).  imm 1: counted from the probe's
+    KADDR = 16  # a: kernel symbol, or $N that names it, b: its place, and a quotation below it; its address
+    UADDR = 17  # a: binary, b: symbol or $N; its address in the file (st_value).  imm 1: counted from the probe's
     PARAM_INT = 18  # imm: position (1-based); number of positional parameter, 0: not given; b: ParamForm
     PARAM_COUNT = 19  # number of positional parameters given
     PARAM_STRLEN = 20  # imm: position; length of the text of the positional parameter
     OPTION_INT = 21  # a: named parameter (ref into params); integer or bool value
     OPTION_STRLEN = 22  # a: named parameter (ref into params)
-    CGROUP_ID = 23  # a: path
+    CGROUP_ID = 23  # a: path or $N
     FEATURE = 24  # imm: Feature; 0 or 1.  a: what of the script cannot do without it (then 0 is an error), or empty
     SESSION = 25  # imm: SessionFact
     PROBE_ID = 26  # index of the attach-point instance this copy of the program serves (see docs)
     USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance
-    KFUNC = 28  # a: kernel function that programs may call; its BTF id (call form), or, imm 1: 0 or 1, it exists
+    KFUNC = 28  # a: kernel function to call, b as KADDR; its BTF id (call form), or, imm 1: 0 or 1, it exists
     BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
     PROBE_IS = 30  # a: full name of a probe; imm: 1 for a part of it.  1 in the program's copy for such an instance
     KFUNC_ALLOWED = 31  # a: kernel function; 0 or 1, programs of this type may call it
@@ -190,6 +190,9 @@ class TypeFlag(enum.IntFlag):
 
     SIGNED = 1
     TRUNC_MARK = 2
+    P0_GIVEN = 4  # p0 is the row of a PARAM_INT symbol that gives it on the host
+    P1_GIVEN = 8
+    P2_GIVEN = 16
 
 
 class StackMode(enum.IntEnum):

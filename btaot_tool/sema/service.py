@@ -124,6 +124,16 @@ class CheckerService:
             self.error(node, f"Use str(${node.index}) to treat ${node.index} as a string")
         return None
 
+    def given_text(self, node: object) -> str | None:
+        """Return ``$1`` for ``str($1)``, which may name what only the host knows; None for anything else."""
+        if not isinstance(node, tree.Call) or node.name != "str" or len(node.args) != 1:
+            return None
+        parameter = node.args[0]
+        if not isinstance(parameter, tree.Positional):
+            return None
+        self.expr(parameter)
+        return f"${parameter.index}"
+
     def _no_literal(self, call: tree.Node, node: tree.Node, message: str) -> None:
         found = self.arg(node)
         if not isinstance(found, Unknown) or "%" not in message:

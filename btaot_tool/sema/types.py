@@ -371,12 +371,16 @@ class Stack(Type):
 
 @dataclass(frozen=True, slots=True)
 class Agg(Type):
-    """What an aggregation keeps per CPU; ``params`` as the TypeKind's p0, p1, p2."""
+    """What an aggregation keeps per CPU; ``params`` as the TypeKind's p0, p1, p2.
+
+    ``given``: the positional parameter that gives each of these on the host, 0 where it is known.
+    """
 
     kind: TypeKind
     signed: bool = field(default=True, compare=False)
     params: tuple[int, int, int] = (0, 0, 0)
     bytes: int = 8
+    given: tuple[int, int, int] = (0, 0, 0)
 
     @property
     def size(self) -> int:

@@ -150,23 +150,26 @@ const char *attach_place(const struct env *env, const struct btaot_attach *at)
 	return arena_printf("%s:%u:%u: ", attach_str(env, env->payload.header->script), at->line, at->column);
 }
 
-/* An error or a warning as missing_probes says; "at": the place in the script, may be NULL. */
+/* An error or a warning as missing_probes says; "at": the place in the script, may be NULL, or stand before a tab. */
 static void __attribute__((format(printf, 3, 4))) report(struct env *env, const struct btaot_attach *at, const char *fmt, ...)
 {
 	bool fatal = env->cfg.missing_probes == MISSING_ERROR;
 	struct host *host = host_get(env);
 	va_list ap;
-	char text[1024];
+	char text[1024], *said;
 
 	va_start(ap, fmt);
 	str_vprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	said = strchr(text, '\t');
+	said = said ? said + 1 : text;
 	if (host->last_report && !strcmp(host->last_report, text))
 		return;  /* the same cause for each of many attach points */
 	host->last_report = arena_strdup(text);
 	if (!fatal && env->cfg.missing_probes != MISSING_WARN)
 		return;
-	note("%s%s: %s", at ? attach_place(env, at) : "", fatal ? "ERROR" : "WARNING", text);
+	note("%s%.*s%s: %s", at ? attach_place(env, at) : "", (int)(said > text ? said - text - 1 : 0), text,
+	     fatal ? "ERROR" : "WARNING", said);
 }
 
 /* Print what attach_explain() noted. */

@@ -123,7 +123,7 @@ int config_load(struct env *env)
 
 	env->cfg = (struct config){
 		.max_map_keys = 4096, .max_probes = 1024, .max_bpf_progs = 1024, .max_cat_bytes = 10240,
-		.log_size = 1000000, .missing_probes = MISSING_ERROR, .print_maps_on_exit = true,
+		.log_size = LOG_DEFAULT, .missing_probes = MISSING_ERROR, .print_maps_on_exit = true,
 		.cpp_demangle = true, .show_debug_info = true, .str_trunc_trailer = "..", .cache_user_symbols = "",
 	};
 	ret = script_rows_apply(env);

@@ -22,6 +22,8 @@ struct unwind;    /* unwind.h */
 enum buffer_mode { BUFFER_DEFAULT, BUFFER_NONE, BUFFER_LINE, BUFFER_FULL };
 enum missing_policy { MISSING_ERROR, MISSING_WARN, MISSING_IGNORE };
 
+#define LOG_DEFAULT 1000000
+
 /* Run-time configuration: BPFTRACE_* variables of the environment over the script's config block over defaults. */
 struct config {
 	uint64_t max_map_keys;          /* 4096 */
@@ -29,7 +31,7 @@ struct config {
 	uint64_t max_bpf_progs;         /* 1024 */
 	uint64_t max_cat_bytes;         /* 10240 */
 	uint64_t perf_rb_pages;         /* 0: chosen from memory */
-	uint64_t log_size;              /* 1000000 */
+	uint64_t log_size;              /* LOG_DEFAULT */
 	enum missing_policy missing_probes;
 	bool print_maps_on_exit;        /* true */
 	bool cpp_demangle;              /* true */

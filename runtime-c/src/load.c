@@ -24,6 +24,7 @@
 #include "util.h"
 #include "verifier_log.h"
 
+#define LOG_LEAST 128u  /* before 6.4 kernels refuse smaller ones */
 #define OP_ATOMIC 0xc0
 #define IS_WIDE(insn) ((insn)->code == (BPF_LD | BPF_DW | BPF_IMM))
 
@@ -198,7 +199,7 @@ static int load_with_log(struct loader *l, struct prog_spec *spec)
 	int fd;
 
 	if (!l->log) {
-		l->log_size = l->env->cfg.log_size < 4096 ? 4096 :
+		l->log_size = l->env->cfg.log_size < LOG_LEAST ? LOG_LEAST :
 			      l->env->cfg.log_size > UINT32_MAX >> 8 ? UINT32_MAX >> 8 : (uint32_t)l->env->cfg.log_size;
 		l->log = pages_alloc(l->log_size);
 		if (!l->log)
@@ -232,12 +233,18 @@ static int copy_load(struct loader *l, const struct symbol_scope *scope, const s
 		spec.line_info = &p->line_infos[prog->line_first];
 		spec.line_count = prog->line_count;
 	}
-	fd = first = bpf_prog_load_raw(&spec);
-	if (fd >= 0)
-		return fd;
+	/* With -v and a log_size of one's own the log has to fit, as upstream. */
+	first = l->env->opt.verbose && l->env->cfg.log_size != LOG_DEFAULT ? -ENOSPC : bpf_prog_load_raw(&spec);
+	if (first >= 0)
+		return first;
 	fd = load_with_log(l, &spec);
 	if (fd >= 0)
 		return fd;
+	if (fd == first && fd == -ENOSPC) {
+		err("Error loading BPF program for %s. Error code: %d (%s).", spec.name, fd, strerror(-fd));
+		warn("Kernel log seems to be trimmed: log_size (BPFTRACE_LOG_SIZE) is %u", (unsigned int)l->env->cfg.log_size);
+		return fd;
+	}
 	poison = l->log ? verifier_log_poison(l->log) : BTAOT_NONE;
 	if (poison < p->symbol_count)
 		symbol_explain(l->env, poison, scope);

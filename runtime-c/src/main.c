@@ -82,8 +82,10 @@ static int prepare(struct env *env, struct target *target)
 	int ret;
 
 	limits_raise();
-	params_into_attach_points(env);
-	ret = unwind_read(env, target);
+	params_into_texts(env);
+	ret = params_into_types(env);
+	if (!ret)
+		ret = unwind_read(env, target);
 	if (!ret)
 		ret = maps_create(env);
 	if (!ret)

@@ -32,7 +32,7 @@ static int pid_parse(const char *value, pid_t *out)
 	uint64_t pid;
 
 	if (number_parse(value, false, &pid)) {
-		err("Failed to parse pid: invalid integer: %s", value);
+		err("Failed to parse pid: invalid %s: %s", *value >= '0' && *value <= '9' ? "trailing bytes" : "integer", value);
 		return -EINVAL;
 	}
 	if (pid > PID_MAX) {
@@ -263,10 +263,11 @@ static void positional_param(struct env *env, char *arg)
 
 /* ---- our options ---- */
 
-static int usage(const struct env *env, const char *what, const char *arg)
+static int usage(struct env *env, const char *what, const char *arg)
 {
-	err("USAGE: %s: %s", what, arg);
-	note("HINT: %s --help shows the options", env->program);
+	err("%s: %s", what, arg);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	set_help(env, NULL);
 	return -EINVAL;
 }
 

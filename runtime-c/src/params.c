@@ -10,6 +10,7 @@
 
 #include "maps.h"
 #include "number.h"
+#include "payload_check.h"
 #include "symbols.h"
 #include "sys_bpf.h"
 #include "textbuf.h"
@@ -105,7 +106,21 @@ static uint32_t text_expand(const struct env *env, struct textbuf *pool, uint32_
 	return start;
 }
 
-void params_into_attach_points(struct env *env)
+/* Names of symbols and paths of cgroups that are parameters. */
+static void params_into_symbols(const struct env *env, struct textbuf *pool)
+{
+	const struct payload *p = &env->payload;
+
+	for (struct btaot_symbol *s = (struct btaot_symbol *)p->symbols; s < p->symbols + p->symbol_count; s++) {
+		uint32_t *name = s->kind == BTAOT_SYMBOL_KIND_UADDR ? &s->b : &s->a;
+
+		if ((s->kind == BTAOT_SYMBOL_KIND_KADDR || s->kind == BTAOT_SYMBOL_KIND_UADDR ||
+		     s->kind == BTAOT_SYMBOL_KIND_CGROUP_ID) && pool->data[*name] == '$')
+			*name = text_expand(env, pool, *name, UINT32_MAX);
+	}
+}
+
+void params_into_texts(struct env *env)
 {
 	struct payload *p = &env->payload;
 	struct btaot_attach *rows = arena_alloc(p->attach_count * sizeof(*rows));
@@ -123,9 +138,33 @@ void params_into_attach_points(struct env *env)
 		if (strpbrk(pool.data + row->target, "*?[{") || strpbrk(pool.data + row->name, "*?[{"))
 			row->flags |= BTAOT_ATTACH_FLAG_WILDCARD;
 	}
+	params_into_symbols(env, &pool);
 	p->attaches = rows;
 	p->strings = pool.data;
 	p->string_count = (uint32_t)pool.len;
+}
+
+int params_into_types(struct env *env)
+{
+	const struct payload *p = &env->payload;
+
+	for (struct btaot_type *t = (struct btaot_type *)p->types; t < p->types + p->type_count; t++) {
+		const struct btaot_symbol *s = NULL;
+
+		for (int i = 0; i < 3; i++)
+			if (t->flags & BTAOT_TYPE_FLAG_P0_GIVEN << i) {
+				s = &p->symbols[(&t->p0)[i]];
+				if (positional_number(env, s, (uint64_t *)&t->p0 + i))
+					return -EINVAL;
+			}
+		t->flags %= BTAOT_TYPE_FLAG_P0_GIVEN;
+		if (s && !payload_type_fits(p, t)) {
+			err("%s: %s", symbol_place(env, s), t->kind == BTAOT_TYPE_KIND_HIST ? "hist: bits must be 0..5" :
+			    "lhist() needs 0 <= min, 1 <= step <= max - min, and at most 1000 buckets");
+			return -ERANGE;
+		}
+	}
+	return 0;
 }
 
 static const char *param_text(const struct env *env, uint32_t param)

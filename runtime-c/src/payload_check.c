@@ -175,19 +175,36 @@ static bool lhist_fits(const struct btaot_type *t)
 {
 	uint64_t span, buckets;
 
-	if (t->p2 <= 0 || t->p1 < t->p0)
+	if (t->p2 <= 0 || t->p0 < 0 || t->p1 < t->p0)
 		return false;
 	span = (uint64_t)t->p1 - (uint64_t)t->p0;
+	if (span < (uint64_t)t->p2)
+		return false;
 	buckets = span / (uint64_t)t->p2 + (span % (uint64_t)t->p2 != 0) + 2;
 	return buckets <= t->size / 8;
 }
 
-static bool type_fits(const struct payload *p, const struct btaot_type *t)
+/* Whether p0, p1 and p2 are numbers of symbols where parameters of the script give them. */
+static bool given_fit(const struct payload *p, const struct btaot_type *t)
+{
+	for (int i = 0; i < 3; i++) {
+		uint64_t symbol = (uint64_t)(&t->p0)[i];
+
+		if (t->flags & BTAOT_TYPE_FLAG_P0_GIVEN << i &&
+		    (symbol >= p->symbol_count || p->symbols[symbol].kind != BTAOT_SYMBOL_KIND_PARAM_INT))
+			return false;
+	}
+	return true;
+}
+
+bool payload_type_fits(const struct payload *p, const struct btaot_type *t)
 {
 	uint8_t min = type_min_size(t->kind);
 
 	if (min == 255 || t->size < min || t->size > VALUE_MAX)
 		return false;
+	if (t->flags >= BTAOT_TYPE_FLAG_P0_GIVEN)
+		return given_fit(p, t);
 	switch (t->kind) {
 	case BTAOT_TYPE_KIND_BOOL:
 		return t->size == 1;
@@ -208,7 +225,7 @@ static bool type_fits(const struct payload *p, const struct btaot_type *t)
 	case BTAOT_TYPE_KIND_USTACK:
 		return t->p0 >= 0 && t->p0 < BTAOT_STACK_MODE_LIMIT;
 	case BTAOT_TYPE_KIND_HIST:
-		return t->p0 >= 0 && t->p0 <= 8 && t->p1 >= 0 && (uint64_t)t->p1 <= t->size / 8;
+		return t->p0 >= 0 && t->p0 <= 5 && t->p1 >= 0 && (uint64_t)t->p1 <= t->size / 8;
 	case BTAOT_TYPE_KIND_LHIST:
 		return lhist_fits(t);
 	case BTAOT_TYPE_KIND_TSERIES:
@@ -252,7 +269,7 @@ static bool types_hold(const struct payload *p)
 	if (p->type_count > TYPES_MAX)
 		return false;
 	for (uint32_t i = 0; i < p->type_count; i++)
-		if (!type_fits(p, &p->types[i]))
+		if (!payload_type_fits(p, &p->types[i]))
 			return false;
 	memset(heights, 0, p->type_count);
 	for (uint32_t i = 0; i < p->type_count; i++)

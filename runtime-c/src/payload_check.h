@@ -7,4 +7,7 @@
 /* Whether the contents hold together.  The pointers and counts of `p` are set and in bounds. */
 bool payload_check(const struct payload *p);
 
+/* Whether a type's size and parameters go together. */
+bool payload_type_fits(const struct payload *p, const struct btaot_type *t);
+
 #endif

@@ -182,7 +182,7 @@ void symbol_explain(struct env *env, uint32_t symbol, const struct symbol_scope 
 {
 	const struct payload *p = &env->payload;
 	const struct btaot_symbol *s = &p->symbols[symbol];
-	const char *fmt, *x = payload_str(p, s->a), *y, *z = NULL;
+	const char *fmt, *place = symbol_place(env, s), *x = payload_str(p, s->a), *y, *z = NULL;
 	struct utsname host;
 
 	uname(&host);
@@ -225,11 +225,14 @@ void symbol_explain(struct env *env, uint32_t symbol, const struct symbol_scope 
 		break;
 	case BTAOT_SYMBOL_KIND_KADDR:
 	case BTAOT_SYMBOL_KIND_KFUNC:
-		fmt = "\t%s: Failed to resolve kernel symbol: %s (kernel %s)";
+		y = payload_str(p, s->b);
+		place = arena_printf("%.*s", (int)strcspn(y, "\n"), y);
+		y += strlen(place);
+		fmt = "\t%s: \tFailed to resolve kernel symbol: %s%s";
 		break;
 	default:
 		z = scope->instance->name;
 		fmt = "\t%s: there is no field '%s' on this kernel (%s) in %s";
 	}
-	attach_explain(env, -ENOENT, fmt, symbol_place(env, s), x, y, z);
+	attach_explain(env, -ENOENT, fmt, place, x, y, z);
 }

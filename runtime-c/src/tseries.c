@@ -1,7 +1,8 @@
 /* tseries.c - printing of tseries() maps.
  *
- * Role: a value is p1 slots of {value, meta, epoch}, 8 bytes each; the slot of an epoch (time / p0) is epoch % p1, an
- * epoch of 0 is a slot never used.  meta is the time of the assignment (no aggregation) or the count (avg).
+ * Role: a value is p1 slots of {value, meta, epoch}, 8 bytes each.  Epochs are counted from 1 (1 + time / p0), as 0 is a
+ * slot never used; the slot of an epoch is (epoch - 1) % p1.  meta is the time of the assignment (no aggregation) or the
+ * count (avg).
  * Text is a chart, one line per interval from the first one that this row has to the newest one of the map. */
 #include "tseries.h"
 #include "zone.h"
@@ -94,13 +95,15 @@ uint64_t tseries_last_epoch(const struct btaot_type *t, const uint8_t *value)
 /* The value of an epoch; false if there is none. */
 static bool find_point(const struct btaot_type *t, const uint8_t *value, uint64_t epoch, struct point *p)
 {
-	uint64_t count = slot_count(t), slot = count ? epoch % count : 0, meta;
+	uint64_t count = slot_count(t), slot = count ? (epoch - 1) % count : 0, meta;
 
 	if (!count || !epoch || slot_u64(value, slot, 2) != epoch)
 		return false;
 	p->epoch = epoch;
 	p->value = slot_u64(value, slot, 0);
 	meta = slot_u64(value, slot, 1);
+	if (t->p2 == TSERIES_LAST && !meta)
+		p->value = 0;  /* as upstream: only a clock of tests is 0 */
 	if (t->p2 == TSERIES_AVG && meta)
 		p->value = t->flags & BTAOT_TYPE_FLAG_SIGNED ? (uint64_t)((int64_t)p->value / (int64_t)meta)
 							      : p->value / meta;
@@ -249,7 +252,7 @@ void tseries_text(struct output *o, struct textbuf *b, const struct btaot_type *
 		struct point p;
 		bool known = find_point(t, value, epoch, &p);
 
-		put_time(b, epoch * (uint64_t)t->p0, c.digits);
+		put_time(b, (epoch - 1) * (uint64_t)t->p0, c.digits);
 		text_char(b, ' ');
 		put_line(b, &c, known ? &p : NULL);
 	}
@@ -269,7 +272,7 @@ void tseries_json(struct output *o, struct textbuf *b, const struct btaot_type *
 	(void)o;
 	text_char(b, '[');
 	for (uint64_t epoch = first; first && epoch <= last; epoch++) {
-		uint64_t ns = epoch * (uint64_t)t->p0;
+		uint64_t ns = (epoch - 1) * (uint64_t)t->p0;
 		struct zone_time utc;
 		struct point p;
 

@@ -169,7 +169,7 @@ CHECKS = {
             "t.bt:3: the type 'task_struct' of this kernel ({release}) has no field 'none'\n"
             "WARNING: Unable to attach probe: begin. Skipping.",
             "Unable to attach probe: kprobe:vfs_read. Skipping.",
-            "t.bt:5: Failed to resolve kernel symbol: no_such_symbol (kernel {release})",
+            "t.bt:5:23-46: WARNING: Failed to resolve kernel symbol: no_such_symbol\n",
             "Unable to attach probe: kprobe:no_such_function. Skipping.",
             "Unable to attach probe: kprobe:no_such_pair. Skipping.",
             "No matches for kprobe no_such_pair. Skipping.",

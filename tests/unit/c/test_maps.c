@@ -254,8 +254,8 @@ static void test_tseries(void)
 	setenv("TZ", "UTC", 1);
 	mock_reset(false);
 	map = tseries_map("@a", 3, SCALAR | PERCPU, BTAOT_NONE, 1 /* avg */, BTAOT_TYPE_FLAG_SIGNED);
-	memcpy(slots, U64(0, 0, 0, (uint64_t)-10, 2, 10, 0, 0, 11), 72);
-	memcpy(slots + 9, U64(15, 3, 9, (uint64_t)-5, 1, 10, 5, 1, 11), 72);
+	memcpy(slots, U64(0, 0, 0, (uint64_t)-10, 2, 11, 0, 0, 12), 72);
+	memcpy(slots + 9, U64(15, 3, 10, (uint64_t)-5, 1, 11, 5, 1, 12), 72);
 	slots[6] = 5, slots[7] = 1;
 	mock_row(map, NULL, slots);
 	check_map("tseries", map, 0, 0,
@@ -269,7 +269,7 @@ static void test_tseries(void)
 		  "             -5                                                  5\n\n");
 	mock_reset(true);
 	map = tseries_map("@a", 3, SCALAR, BTAOT_NONE, 0, 0);
-	mock_row(map, NULL, U64(9, 0, 6, 0, 0, 0, 8, 0, 5));
+	mock_row(map, NULL, U64(9, 1, 7, 0, 0, 0, 8, 1, 6));
 	check_map("tseries JSON", map, 0, 0,
 		  "{\"type\": \"tseries\", \"data\": {\"@a\": [{\"interval_start\":\"1970-01-01 00:00:00.500000000\",\"value\":8},"
 		  "{\"interval_start\":\"1970-01-01 00:00:00.600000000\",\"value\":9}]}}\n");
