@@ -11,6 +11,8 @@
 #include "btf_index.h"
 #include "util.h"
 
+#define PARAMS_MAX 12   /* more are refused by the kernel */
+
 struct btf_param {
 	uint32_t name, type;
 };
@@ -23,8 +25,8 @@ static const struct btf_type_head *proto_of(struct btf *b, uint32_t func)
 	return t && btf_kind(t) == KIND_FUNC_PROTO ? t : NULL;
 }
 
-/* u64 slots of the context that a parameter takes. */
-static uint32_t slots_of(struct btf *b, uint32_t type)
+/* Bytes of a struct or union, 0 for any other type. */
+static uint32_t record_size(struct btf *b, uint32_t type, bool *is_union)
 {
 	const struct btf_type_head *t = NULL;
 
@@ -35,9 +37,28 @@ static uint32_t slots_of(struct btf *b, uint32_t type)
 			break;
 		type = t->size;
 	}
-	if (!t || (btf_kind(t) != KIND_STRUCT && btf_kind(t) != KIND_UNION))
-		return 1;
-	return (t->size + 7) / 8;
+	*is_union = t && btf_kind(t) == KIND_UNION;
+	return t && (*is_union || btf_kind(t) == KIND_STRUCT) ? t->size : 0;
+}
+
+/* u64 slots of the context that a parameter takes. */
+static uint32_t slots_of(struct btf *b, uint32_t type)
+{
+	bool is_union;
+	uint32_t size = record_size(b, type, &is_union);
+
+	return size ? (size + 7) / 8 : 1;
+}
+
+/* As the kernel does: structs of up to 16 bytes are all that is not a number or a pointer, and none are returned. */
+static bool is_refused(struct btf *b, const struct btf_type_head *proto)
+{
+	const struct btf_param *p = (const struct btf_param *)(proto + 1);
+	bool is_union, refused = record_size(b, proto->size, &is_union) || is_union;
+
+	for (uint32_t i = 0; i < btf_vlen(proto) && !refused; i++)
+		refused = !p[i].type || record_size(b, p[i].type, &is_union) > 16 || is_union;
+	return refused || btf_vlen(proto) > PARAMS_MAX;
 }
 
 int btf_func_slot(const struct btf_func *func, const char *param)
@@ -81,5 +102,6 @@ int btf_func_find(struct env *env, const char *module, const char *name, struct 
 	}
 	proto = proto_of(out->btf, out->id);
 	out->params = proto ? btf_vlen(proto) : 0;
+	out->refused = proto && is_refused(out->btf, proto);
 	return 0;
 }

@@ -7,6 +7,7 @@
 struct btf_func {
 	uint32_t id;                    /* of the function, as the kernel counts */
 	uint32_t params;
+	bool refused;                   /* the kernel makes no trampoline for such parameters or such a result */
 	struct btf *btf;                /* where its types are; NULL: a BPF program */
 	const char *module;             /* "vmlinux": the kernel itself */
 	int module_fd;                  /* BTF object of its module, or 0 */

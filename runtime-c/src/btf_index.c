@@ -19,7 +19,7 @@
 #define BTF_MAGIC 0xeb9f
 #define STRIDE 64
 #define BUFFER_SIZE 65536
-#define BLOOM_BITS 8192
+#define WANTED_BITS 11
 #ifdef BTF_NO_MMAP  /* tests: behave as on kernels that cannot map their BTF */
 #define CAN_MAP false
 #else
@@ -41,11 +41,11 @@ struct stream {
 	uint8_t *buffer;        /* NULL if the file is mapped */
 };
 
-/* Names are few and filtered by a bit per hashed offset, as nearly no type has a wanted name. */
+/* Wanted names by their offset in the strings: nearly no type has one. */
 struct wanted {
-	struct { uint32_t offset, name; } *hits;
+	struct { uint32_t offset, name, next; } *hits;  /* next: 1 + index, 0: the last of its bucket */
 	uint32_t count, room;
-	uint32_t bloom[BLOOM_BITS / 32];
+	uint32_t buckets[1 << WANTED_BITS];
 };
 
 /* Make room for one more element of an array in the arena. */
@@ -219,17 +219,20 @@ static int stream_fill(struct stream *s, size_t used)
 
 /* ---- the pass ---- */
 
-static uint32_t bloom_bit(uint32_t offset)
+static uint32_t *wanted_bucket(struct wanted *w, uint32_t offset)
 {
-	return (offset * 2654435761u) >> 19;  /* 13 bits: BLOOM_BITS */
+	return &w->buckets[offset * 2654435761u >> (32 - WANTED_BITS)];
 }
 
 static void wanted_add(struct wanted *w, uint32_t offset, uint32_t name)
 {
+	uint32_t *bucket = wanted_bucket(w, offset);
+
 	w->hits = array_grow(w->hits, w->count, &w->room, sizeof(*w->hits));
 	w->hits[w->count].offset = offset;
-	w->hits[w->count++].name = name;
-	w->bloom[bloom_bit(offset) / 32] |= 1u << bloom_bit(offset) % 32;
+	w->hits[w->count].name = name;
+	w->hits[w->count++].next = *bucket;
+	*bucket = w->count;
 }
 
 /* See whether the string is a wanted name or a flavour of one. */
@@ -296,19 +299,17 @@ int64_t btf_tail_size(const struct btf_type_head *t)
 	return fixed[kind] + (int64_t)each[kind] * btf_vlen(t);
 }
 
-static void match_add(struct btf *b, const struct wanted *w, uint32_t offset, uint32_t id, uint32_t kind, int64_t value)
+static void match_add(struct btf *b, struct wanted *w, uint32_t offset, uint32_t id, uint32_t kind, int64_t value)
 {
-	if (!(w->bloom[bloom_bit(offset) / 32] & 1u << bloom_bit(offset) % 32))
-		return;
-	for (uint32_t i = 0; i < w->count; i++) {
-		if (w->hits[i].offset != offset)
+	for (uint32_t i = *wanted_bucket(w, offset); i; i = w->hits[i - 1].next) {
+		if (w->hits[i - 1].offset != offset)
 			continue;
 		b->matches = array_grow(b->matches, b->match_count, &b->match_room, sizeof(*b->matches));
-		b->matches[b->match_count++] = (struct btf_match){ w->hits[i].name, id, kind, value };
+		b->matches[b->match_count++] = (struct btf_match){ w->hits[i - 1].name, id, kind, value };
 	}
 }
 
-static void enumerators_match(struct btf *b, const struct wanted *w, const struct btf_type_head *t, uint32_t id)
+static void enumerators_match(struct btf *b, struct wanted *w, const struct btf_type_head *t, uint32_t id)
 {
 	const uint32_t *e = (const uint32_t *)(t + 1);
 	bool is_signed = t->info >> 31, wide = btf_kind(t) == KIND_ENUM64;
@@ -330,7 +331,7 @@ static void index_add(struct btf *b, uint32_t id, uint32_t at, uint32_t *room)
 }
 
 /* Types lie one behind the other from id 1 on; the slot of id 0 stands for `void` and points to the start. */
-static int types_scan(struct btf *b, const struct wanted *w, uint8_t *buffer)
+static int types_scan(struct btf *b, struct wanted *w, uint8_t *buffer)
 {
 	uint32_t id = 1, at = 0, room = b->index_count;
 	struct stream s;
@@ -390,16 +391,6 @@ int btf_index_update(struct btf *b)
 
 /* ---- types by id ---- */
 
-/* Copy `size` bytes of the types section to memory of our own (only if it is not mapped). */
-static const void *section_at(struct btf *b, uint32_t at, size_t size, void *buf)
-{
-	if (at > b->types_size || size > b->types_size - at)
-		return NULL;
-	if (b->map)
-		return b->map + b->types_at + at;
-	return read_at(b, buf, size, b->types_at + at) ? NULL : buf;
-}
-
 const char *btf_string(struct btf *b, uint32_t offset, char *buf, size_t size)
 {
 	ssize_t n;
@@ -419,38 +410,48 @@ const char *btf_string(struct btf *b, uint32_t offset, char *buf, size_t size)
 	return buf;
 }
 
+/* The types from the place index[n] on to the next such place: `size` bytes, valid for the run. */
+static const uint8_t *stride_get(struct btf *b, uint32_t n, uint32_t *size)
+{
+	uint32_t start = b->index[n], end = n + 1 < b->index_count ? b->index[n + 1] : b->types_size;
+	uint8_t *copy;
+
+	*size = end - start;
+	if (b->map)
+		return b->map + b->types_at + start;
+	if (!b->strides)
+		b->strides = arena_alloc(b->index_count * sizeof(*b->strides));
+	if (!b->strides[n]) {
+		copy = arena_alloc(*size);
+		if (read_at(b, copy, *size, b->types_at + start))
+			return NULL;
+		b->strides[n] = copy;
+	}
+	return b->strides[n];
+}
+
 const struct btf_type_head *btf_type_get(struct btf *b, uint32_t id)
 {
-	const struct btf_type_head *t = NULL;
-	struct btf_type_head head;
-	uint32_t at, from;
-	size_t size = 0;
-	void *copy;
+	const struct btf_type_head *t;
+	const uint8_t *at;
+	uint32_t left, i;
+	size_t size;
 
 	if (b->base && id <= b->id_shift)
 		return btf_type_get(b->base, id);
 	id -= b->id_shift;
 	if (!id || id >= b->type_count)
 		return NULL;
-	for (uint32_t i = 0; i < b->copy_count; i++)
-		if (b->copies[i].id == id)
-			return b->copies[i].type;
-	from = id / STRIDE * STRIDE;
-	at = b->index[id / STRIDE];
-	for (uint32_t i = from ? from : 1; i <= id; i++) {
-		at += (uint32_t)size;
-		t = section_at(b, at, sizeof(head), &head);
-		if (!t || btf_tail_size(t) < 0)
-			return NULL;
+	at = stride_get(b, id / STRIDE, &left);
+	for (i = id < STRIDE ? 1 : id / STRIDE * STRIDE; at && left >= sizeof(*t); i++) {
+		t = (const struct btf_type_head *)at;
 		size = sizeof(*t) + (size_t)btf_tail_size(t);
+		if (size < sizeof(*t) || size > left)
+			return NULL;
+		if (i == id)
+			return t;
+		at += size;
+		left -= (uint32_t)size;
 	}
-	if (b->map)
-		return section_at(b, at, size, NULL);
-	copy = arena_alloc(size);
-	t = section_at(b, at, size, copy);
-	if (!t)
-		return NULL;
-	b->copies = array_grow(b->copies, b->copy_count, &b->copy_room, sizeof(*b->copies));
-	b->copies[b->copy_count++] = (struct btf_copy){ id, t };
-	return t;
+	return NULL;
 }

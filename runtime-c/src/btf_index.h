@@ -35,11 +35,6 @@ struct btf_name {
 	bool found;             /* a pass was made for it */
 };
 
-struct btf_copy {
-	uint32_t id;
-	const struct btf_type_head *type;
-};
-
 struct btf {
 	struct btf *base;       /* of a module: the kernel's */
 	struct btf *next;       /* modules that have wanted names; the kernel's points to the first */
@@ -59,8 +54,7 @@ struct btf {
 	uint32_t pending;       /* names without a pass */
 	struct btf_match *matches;
 	uint32_t match_count, match_room;
-	struct btf_copy *copies;
-	uint32_t copy_count, copy_room;
+	const uint8_t **strides; /* the types from each place of the index on, if they were read */
 	int error;              /* of opening: given to every lookup */
 };
 

@@ -6,6 +6,12 @@
 
 #define HOST_UNKNOWN (-1)
 
+/* All functions of the kernel, in the order of the file that they come from; NULL: not read yet. */
+struct kernel_functions {
+	struct kernel_function *list;
+	size_t count;
+};
+
 struct host {
 	int tracefs;                    /* directory descriptor, or -errno; tracefs.h */
 	bool tracefs_tried;
@@ -15,7 +21,7 @@ struct host {
 	int first_cpu;                  /* HOST_UNKNOWN, or the first online CPU */
 	uint64_t *online;               /* bit mask */
 	uint32_t online_words;
-	struct kernel_symbols *kernel_symbols; /* kernel_symbols.h */
+	struct kernel_functions functions[2]; /* without and with addresses; kernel_functions.c */
 	const char *last_report;        /* text of the last complaint about attach points */
 	char *why;                      /* what attach_explain() noted last; providers.h */
 };

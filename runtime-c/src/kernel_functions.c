@@ -2,7 +2,7 @@
  *
  * tracefs' available_filter_functions lists exactly what ftrace can trace; it may be unreadable (lockdown, containers,
  * EPERM), then /proc/kallsyms serves, without the functions that are known to be untraceable, and attaching copes with
- * the rest.  Both are read in a stream and only for patterns: kallsyms alone takes 50 ms and more. */
+ * the rest.  Either is read only for patterns, and once: the kernel takes 50 ms and more to write it. */
 #define _GNU_SOURCE
 #include "kernel_functions.h"
 
@@ -11,18 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "tracefs.h"
 #include "util.h"
 
-struct search {
-	const char *module, *pattern;
-	bool kallsyms;
-	struct kernel_function *list;
-	size_t count, room;
-};
-
-/* Symbols that look like functions but have no entry that can be probed, or should not be. */
-static bool is_untraceable(const char *name)
+bool kernel_function_is_untraceable(const char *name)
 {
 	static const char *const prefixes[] = {
 		"__pfx_", "__cfi_", "__ftrace_invalid_address__", "__kstrtab", "$",
@@ -47,7 +40,8 @@ bool kernel_function_parse(char *line, bool kallsyms, struct kernel_function *ou
 			return false;
 		name = end + 3;
 	}
-	end = name + strcspn(name, " \t");
+	for (end = name; *end > ' '; end++)
+		;
 	bracket = *end ? strchr(end, '[') : NULL;
 	*end = 0;
 	out->name = name;
@@ -56,7 +50,7 @@ bool kernel_function_parse(char *line, bool kallsyms, struct kernel_function *ou
 		out->module = bracket + 1;
 		bracket[strcspn(bracket, "]")] = 0;
 	}
-	return *name && strcmp(out->module, "bpf") && strcmp(out->module, "__builtin__ftrace") && !is_untraceable(name);
+	return *name && strcmp(out->module, "bpf") && strcmp(out->module, "__builtin__ftrace");
 }
 
 static bool module_matches(const char *pattern, const char *module)
@@ -66,24 +60,46 @@ static bool module_matches(const char *pattern, const char *module)
 	return glob_match(pattern, *module ? module : "vmlinux");
 }
 
-static int take_line(void *arg, char *line)
+/* The file that serves: length of its text, or -errno. */
+static ssize_t read_text(struct env *env, bool addresses, char **text, bool *kallsyms)
 {
-	struct search *s = arg;
-	struct kernel_function f, *bigger;
+	ssize_t n = -ENOENT;
+	int dir;
 
-	if (!kernel_function_parse(line, s->kallsyms, &f) || !module_matches(s->module, f.module) ||
-	    !glob_match(s->pattern, f.name))
-		return 0;
-	if (s->count == s->room) {
-		s->room = s->room ? s->room * 2 : 256;
-		bigger = realloc(s->list, s->room * sizeof(*bigger));
-		if (!bigger)
-			return -ENOMEM;
-		s->list = bigger;
+	if (env->opt.traceable_path) {
+		n = host_read_file(AT_FDCWD, env->opt.traceable_path, text);
+		if (n < 0)
+			err("--traceable-functions %s: %s", env->opt.traceable_path, strerror((int)-n));
+		return n;
 	}
-	f.name = arena_strdup(f.name);
-	f.module = *f.module ? arena_strdup(f.module) : "";
-	s->list[s->count++] = f;
+	if (!addresses) {
+		dir = tracefs_open(env);
+		n = dir < 0 ? dir : host_read_file(dir, "available_filter_functions", text);
+	}
+	*kallsyms = n < 0;
+	return n < 0 ? host_read_file(AT_FDCWD, "/proc/kallsyms", text) : n;
+}
+
+static int read_functions(struct env *env, bool addresses, struct kernel_functions *f)
+{
+	size_t lines = 1;
+	bool kallsyms = false;
+	char *text, *end;
+	ssize_t n = read_text(env, addresses, &text, &kallsyms);
+
+	if (n < 0)
+		return (int)n;
+	for (end = text; (end = strchr(end, '\n')); end++)
+		lines++;
+	f->list = malloc(lines * sizeof(*f->list));
+	if (!f->list)
+		return -ENOMEM;
+	for (; text; text = end) {
+		end = strchr(text, '\n');
+		if (end)
+			*end++ = 0;
+		f->count += kernel_function_parse(text, kallsyms, &f->list[f->count]);
+	}
 	return 0;
 }
 
@@ -98,33 +114,25 @@ static int compare_functions(const void *a, const void *b)
 int kernel_functions_find(struct env *env, const char *module, const char *pattern, bool addresses,
 			  struct kernel_function **list, size_t *count)
 {
-	struct search s = { .module = module, .pattern = pattern };
-	int ret = -ENOENT, dir;
-	size_t i, kept = 0;
+	struct kernel_functions *all = &host_get(env)->functions[addresses];
+	struct kernel_function *found;
+	size_t i, matches = 0, kept = 0;
+	int ret = all->list ? 0 : read_functions(env, addresses, all);
 
-	if (env->opt.traceable_path) {
-		ret = file_lines(AT_FDCWD, env->opt.traceable_path, take_line, &s);
-		if (ret)
-			err("--traceable-functions %s: %s", env->opt.traceable_path, strerror(-ret));
-	} else if (!addresses) {
-		dir = tracefs_open(env);
-		ret = dir < 0 ? dir : file_lines(dir, "available_filter_functions", take_line, &s);
-	}
-	if (ret && !env->opt.traceable_path) {
-		s.kallsyms = true;
-		s.count = 0;
-		ret = file_lines(AT_FDCWD, "/proc/kallsyms", take_line, &s);
-	}
-	if (ret) {
-		free(s.list);
+	if (ret)
 		return ret;
-	}
-	if (s.count)
-		items_sort(s.list, s.count, sizeof(*s.list), compare_functions);
-	for (i = 0; i < s.count; i++)
-		if (!kept || compare_functions(&s.list[kept - 1], &s.list[i]))
-			s.list[kept++] = s.list[i];
-	*list = s.list;
+	found = malloc(all->count * sizeof(*found) + 1);
+	if (!found)
+		return -ENOMEM;
+	for (i = 0; i < all->count; i++)
+		if (glob_match(pattern, all->list[i].name) && module_matches(module, all->list[i].module) &&
+		    !kernel_function_is_untraceable(all->list[i].name))
+			found[matches++] = all->list[i];
+	items_sort(found, matches, sizeof(*found), compare_functions);
+	for (i = 0; i < matches; i++)
+		if (!kept || compare_functions(&found[kept - 1], &found[i]))
+			found[kept++] = found[i];
+	*list = found;
 	*count = kept;
 	return 0;
 }

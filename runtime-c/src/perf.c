@@ -24,28 +24,13 @@ int perf_open(struct perf_event_attr *attr, pid_t pid, int cpu)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Whether the program asks which instance it serves. */
-static bool needs_cookie(const struct env *env, const struct instance *inst)
-{
-	const struct payload *p = &env->payload;
-	const struct btaot_program *program = &p->programs[inst->program];
-
-	for (uint32_t i = 0; i < program->reloc_count; i++) {
-		const struct btaot_reloc *reloc = &p->relocs[program->reloc_first + i];
-
-		if (reloc->form != BTAOT_RELOC_FORM_CALLBACK && p->symbols[reloc->symbol].kind == BTAOT_SYMBOL_KIND_PROBE_ID)
-			return true;
-	}
-	return program->flags & BTAOT_PROGRAM_FLAG_USES_PROBE_ID;
-}
-
 int perf_bind(struct env *env, struct instance *inst, int perf_fd, uint64_t cookie)
 {
 	struct link_spec spec = { .prog_fd = inst->prog_fd, .target_fd = perf_fd, .attach_type = SYS_ATTACH_PERF_EVENT };
 	int link = -EOPNOTSUPP;
 
 	instance_add_fd(inst, perf_fd);
-	if (needs_cookie(env, inst)) {
+	if (env->payload.programs[inst->program].flags & BTAOT_PROGRAM_FLAG_USES_PROBE_ID) {
 		spec.perf_event.cookie = cookie;
 		link = bpf_link_new(&spec);
 	}

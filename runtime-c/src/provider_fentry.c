@@ -18,8 +18,6 @@
 #include "sys_bpf.h"
 #include "util.h"
 
-#define PARAMS_MAX 12   /* more are refused by the kernel */
-
 static const char *kind_name(const struct btaot_attach *at)
 {
 	return at->kind == BTAOT_PROBE_KIND_FEXIT ? "fexit" : "fentry";
@@ -57,7 +55,7 @@ static int expand_pattern(struct env *env, uint32_t attach, const char *module, 
 		btf_want(env, list[i].name);
 	for (i = 0; i < count && ret != -ENODATA; i++) {
 		ret = btf_func_find(env, *list[i].module ? list[i].module : "vmlinux", list[i].name, &func);
-		if (!ret && func.params <= PARAMS_MAX)
+		if (!ret && !func.refused)
 			add(env, attach, func.module, list[i].name, &func);
 	}
 	free(list);
@@ -139,7 +137,7 @@ static int attach_fentry(struct env *env, struct instance *inst, uint64_t cookie
 	int fd = bpf_link_new(&link);
 
 	if (fd == -EINVAL || fd == -EOPNOTSUPP)  /* before 5.19 */
-		fd = bpf_raw_tracepoint_open(NULL, inst->prog_fd);
+		fd = bpf_raw_tracepoint_open(NULL, inst->prog_fd, 0);
 	if (fd == -ENOTSUP || fd == -524)
 		return attach_explain(env, fd, "%s: this kernel cannot attach trampolines on this architecture", inst->name);
 	if (fd < 0)

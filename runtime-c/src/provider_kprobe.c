@@ -149,7 +149,7 @@ static int attach_kprobe(struct env *env, struct instance *inst, uint64_t cookie
 	const struct btaot_attach *at = attach_of(env, inst);
 	int retbit, pmu = host_probe_pmu(env, false, &retbit), fd;
 	struct perf_event_attr attr = {
-		.type = (uint32_t)pmu, .config = is_return(at) ? 1ull << retbit : 0, .sample_period = 1,
+		.type = (uint32_t)pmu, .config = is_return(at) ? 1ull << retbit : 0,
 	};
 
 	if (pmu < 0)
@@ -161,7 +161,7 @@ static int attach_kprobe(struct env *env, struct instance *inst, uint64_t cookie
 		attr.config2 = at->value;
 	}
 	fd = perf_open(&attr, -1, host_next_cpu(env, 0));
-	return fd < 0 ? explain_kprobe(env, inst, fd) : perf_attach(env, inst, fd, cookie);
+	return fd < 0 ? explain_kprobe(env, inst, fd) : perf_bind(env, inst, fd, cookie);
 }
 
 struct multi {

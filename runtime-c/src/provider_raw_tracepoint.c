@@ -70,9 +70,10 @@ static int prepare_typed(struct env *env, const struct instance *inst, struct lo
 static int attach_raw_tracepoint(struct env *env, struct instance *inst, uint64_t cookie)
 {
 	bool typed = attach_of(env, inst)->kind == BTAOT_PROBE_KIND_TYPED_TRACEPOINT;
-	int fd = bpf_raw_tracepoint_open(typed ? NULL : inst->func, inst->prog_fd);
+	int fd = bpf_raw_tracepoint_open(typed ? NULL : inst->func, inst->prog_fd, typed ? 0 : cookie);
 
-	(void)cookie;
+	if (fd == -EINVAL && !typed)
+		fd = bpf_raw_tracepoint_open(inst->func, inst->prog_fd, 0);
 	if (fd == -ENOENT)
 		return attach_no_match(env, inst->attach);
 	if (fd == -EINVAL)

@@ -113,11 +113,11 @@ static int attach_tracepoint(struct env *env, struct instance *inst, uint64_t co
 {
 	struct tracepoint *tp = inst->layout;
 	struct perf_event_attr attr = {
-		.type = PERF_TYPE_TRACEPOINT, .config = (uint64_t)tp->id, .sample_period = 1,
+		.type = PERF_TYPE_TRACEPOINT, .config = (uint64_t)tp->id,  /* to count: some refuse to sample (irq_work_exit) */
 	};
 	int fd = perf_open(&attr, -1, host_next_cpu(env, 0));
 
-	return fd < 0 ? fd : perf_attach(env, inst, fd, cookie);
+	return fd < 0 ? fd : perf_bind(env, inst, fd, cookie);
 }
 
 const struct provider provider_tracepoint = {

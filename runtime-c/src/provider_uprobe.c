@@ -233,7 +233,7 @@ int uprobe_attach(struct env *env, struct instance *inst, bool returns, uint64_t
 	int retbit, pmu = host_probe_pmu(env, true, &retbit), fd;
 	pid_t pid = host_target_pid(env);
 	struct perf_event_attr attr = {
-		.type = (uint32_t)pmu, .config = (returns ? 1ull << retbit : 0) | semaphore << 32, .sample_period = 1,
+		.type = (uint32_t)pmu, .config = (returns ? 1ull << retbit : 0) | semaphore << 32,
 		.config1 = (uintptr_t)binary_file(inst->target), .config2 = inst->address,
 	};
 

@@ -113,10 +113,10 @@ bool symbol_is_local(const struct env *env, uint32_t symbol)
 	return !families[env->payload.symbols[symbol].kind];
 }
 
-/* Cookies are set by links of perf events and of multi-probes, not for programs run by hand and raw tracepoints. */
+/* Cookies are set by links of perf events and of multi-probes and for raw tracepoints, not for programs run by hand. */
 static bool cookies_work(struct env *env, const struct symbol_scope *scope)
 {
-	return scope->provider->attach && scope->provider->resolve != resolve_words &&
+	return scope->provider->attach && scope->provider->kind != BTAOT_PROBE_KIND_TYPED_TRACEPOINT &&
 	       feature_has(env, BTAOT_FEATURE_ATTACH_COOKIE, scope->provider->prog_type, scope->expected_attach_type);
 }
 

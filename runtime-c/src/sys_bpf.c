@@ -228,9 +228,11 @@ int bpf_link_new(const struct link_spec *s)
 	return sys_bpf(CMD_LINK_CREATE, &attr, sizeof(attr));
 }
 
-int bpf_raw_tracepoint_open(const char *name, int prog_fd)
+int bpf_raw_tracepoint_open(const char *name, int prog_fd, uint64_t cookie)
 {
-	struct { uint64_t name; uint32_t fd, pad; } attr = { .name = ptr(name), .fd = (uint32_t)prog_fd };
+	struct { uint64_t name; uint32_t fd, pad; uint64_t cookie; } attr = {
+		.name = ptr(name), .fd = (uint32_t)prog_fd, .cookie = cookie,
+	};
 
 	return sys_bpf(CMD_RAW_TP_OPEN, &attr, sizeof(attr));
 }

@@ -74,7 +74,8 @@ int bpf_map_lookup_batch(int fd, const void *in, void *out, void *keys, void *va
 int bpf_prog_load_raw(const struct prog_spec *spec);
 int bpf_btf_load(const void *data, uint32_t size, char *log, uint32_t log_size);
 int bpf_link_new(const struct link_spec *spec);
-int bpf_raw_tracepoint_open(const char *name, int prog_fd);  /* name NULL: fentry, fexit, tp_btf */
+/* name NULL: fentry, fexit, tp_btf.  Kernels before 6.10 take no cookie but 0 (EINVAL). */
+int bpf_raw_tracepoint_open(const char *name, int prog_fd, uint64_t cookie);
 /* BPF_PROG_TEST_RUN with a context (may be NULL); *retval is the program's return value (may be NULL). */
 int bpf_prog_test_run(int prog_fd, const void *ctx, uint32_t ctx_size, uint32_t *retval);
 /* The same for a networking program, `repeat` times on an empty packet; *duration: average in ns. */

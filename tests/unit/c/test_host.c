@@ -81,7 +81,7 @@ static void show_function(char *line, bool kallsyms)
 {
 	struct kernel_function f;
 
-	if (kernel_function_parse(line, kallsyms, &f))
+	if (kernel_function_parse(line, kallsyms, &f) && !kernel_function_is_untraceable(f.name))
 		printf("%s [%s] %llx\n", f.name, f.module, (unsigned long long)f.address);
 	else
 		printf("no\n");
