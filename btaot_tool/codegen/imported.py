@@ -11,9 +11,8 @@ from ..bpf.elf import ObjectError, Section
 from ..bpf.link import Foreign
 from ..payload.layout import MapFlag, MapRole, SymbolKind
 from ..symbols import Symbol, SymbolTable, map_fd, map_value
-from .module import BPF_MAP, MapPlan
+from .module import BPF_MAP, F_RDONLY_PROG, MapPlan
 
-F_RDONLY_PROG = 1 << 7
 SHT_NOBITS = 8
 #: Kinds of maps that need more than numbers to be made.
 _INNER = {3: "prog array", 12: "array of maps", 13: "hash of maps", 26: "struct_ops", 27: "ring buffer"}

@@ -188,7 +188,8 @@ class MemoryGen(Reading, Arithmetic):
         if not isinstance(text, Text):
             return self.b.icmp_unsigned("==", self.as_scalar(left), self.as_scalar(right))
         symbol = Symbol(SymbolKind.PROBE_IS, text.text.decode("utf-8", "surrogateescape"))
-        return self.b.icmp_unsigned("!=", self.symbol(symbol), const(0))
+        instance = right if text is left else left
+        return self.b.icmp_unsigned("==", self.as_scalar(instance), self.symbol(symbol))
 
     def _equal_items(self, a: Memory, b: Memory) -> Any:
         assert isinstance(a.type, (Tuple, Record))
@@ -286,7 +287,10 @@ class MemoryGen(Reading, Arithmetic):
                 return Place(typ, value.base, value.space, value.root, value.path, value.offset)
             if isinstance(value, Scalar) or value.type.is_scalar:
                 place = self.temp(typ)
-                self.store(self.as_scalar(value), place.ptr, typ.size)
+                number = self.as_scalar(value)
+                if value.type.size < typ.size:  # its bytes, and zeros behind them
+                    number = self.fit(number, _word(value.type.size))
+                self.store(number, place.ptr, typ.size)
                 return place
             memory = self.as_memory(value)
             return Memory(typ, memory.ptr, memory.align)

@@ -29,6 +29,7 @@ BPF_MAP = {
     "lru_percpu_hash": 10,
     "ringbuf": 27,
 }
+F_RDONLY_PROG = 1 << 7
 F_MMAPABLE = 1 << 10
 GLOBALS_HEAD = 40
 NAME_LIMIT = 127
@@ -139,6 +140,19 @@ class ModuleGen:
             self.internal[role] = len(self.maps)
             self.maps.append(_INTERNAL[role]())
         return self.internal[role]
+
+    def table(self, name: str, content: bytes) -> int:
+        """Return the index of a map of one entry with this content, which programs only read."""
+        known = [i for i, plan in enumerate(self.maps) if plan.role is MapRole.IMPORTED and plan.name == name]
+        if not known:
+            known = [len(self.maps)]
+            self.maps.append(
+                MapPlan(
+                    name, MapRole.IMPORTED, BPF_MAP["array"], 4, len(content), 1, MapFlag.INTERNAL, F_RDONLY_PROG,
+                    init=content,
+                )
+            )  # fmt: skip
+        return known[0]
 
     def plan_map(self, info: MapInfo) -> int:
         """Return the index of a map of the script, planned on first use."""

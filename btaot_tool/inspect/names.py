@@ -115,8 +115,8 @@ def _first(template: str) -> Callable[[Payload, Row], str]:
 
 
 def _probe_is(payload: Payload, symbol: Row) -> str:
-    verb = "has a name with" if symbol.imm else "is"
-    return f"whether the probe {verb} {payload.string(symbol.a)}"
+    name = payload.string(symbol.a)
+    return f"whether the probe has a name with {name}" if symbol.imm else f"instance of the probe {name}"
 
 
 def _enum_value(payload: Payload, symbol: Row) -> str:

@@ -21,6 +21,7 @@ _MODULES = (
     "memory",
     "meta",
     "network",
+    "number_names",
     "output",
     "params",
     "process",

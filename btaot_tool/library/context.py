@@ -12,7 +12,7 @@ from ..diagnostics import Stage
 from ..payload.layout import Feature, ProbeKind, SymbolKind, UsdtPart
 from ..probes.base import ArgField
 from ..sema.service import missing_args
-from ..sema.types import PROBE_NAME, UINT64, Ptr, Record, Space, Type, Unknown, Void
+from ..sema.types import PROBE_NAME, UINT64, Ptr, Record, Space, Str, Type, Unknown, Void
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
@@ -172,6 +172,13 @@ def instance(g: Gen) -> Any:
 
 
 def _emit_probe(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+    typ = g.template.types[node]
+    if isinstance(typ, Str):  # its name, in words of the host (``strings.text_argument``)
+        place = g.temp(typ)
+        for at in range(0, typ.size, 8):
+            word = g.symbol(Symbol(SymbolKind.PROBE_IS, "", imm=2 + at // 8))
+            g.store(word, g.offset(place.ptr, at), 8)
+        return place
     return Scalar(PROBE_NAME, instance(g))
 
 

@@ -11,6 +11,7 @@ from ..sema.types import INT64, Array, Bool, Ptr, Str, Type, Unknown
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry, expression
+from .strings import length, text_argument
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -28,7 +29,7 @@ def is_text(t: Type) -> bool:
 
 def check_text(c: Checker, name: str, node: tree.Expr, arg: Arg) -> Type:
     """Check a string-like argument."""
-    found = c.arg(arg)
+    found = text_argument(c, arg)
     if is_text(found):
         return found
     if isinstance(found, Array):
@@ -199,7 +200,7 @@ def _is_probe(arg: Arg) -> bool:
 def _emit_strcontains(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     name, part = args
     if _is_probe(name) and isinstance(part, tree.StringLiteral):
-        return Scalar(Bool(), g.truth(g.symbol(Symbol(SymbolKind.PROBE_IS, part.value, imm=1))))
+        return Scalar(Bool(), g.symbol(Symbol(SymbolKind.PROBE_IS, part.value, imm=1)))
     return Scalar(Bool(), g.compare(">=", _index(g, args), const(0), True))
 
 
@@ -262,8 +263,6 @@ def _check_strcap(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
 
 
 def _emit_strcap(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-    from .strings import length
-
     arg = expression(args[0])
     typ = g.template.types[arg]
     if isinstance(typ, Ptr):

@@ -1,4 +1,4 @@
-"""Strings and buffers: str, buf, strlen, strncmp, strerror and other names of numbers."""
+"""Strings and buffers: str, buf, strlen, strncmp."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from ..diagnostics import Stage
 from ..payload.layout import MapRole
 from ..sema.convert import literal_value
 from ..sema.types import (
-    SIGNAL_NAME,
-    STRERROR,
-    SYSCALL_NAME,
+    PROBE_NAME,
+    PROBE_TEXT,
     UINT64,
     Array,
     Buffer,
-    Opaque,
     Ptr,
     Space,
     Str,
@@ -152,8 +150,16 @@ def _emit_buf(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 # ---- functions on strings -------------------------------------------------------------------------
 
 
+def text_argument(c: Checker, arg: Arg) -> Type:
+    """Return the type of an argument that may be a string; ``probe``, a number until it is printed, becomes one."""
+    found = c.arg(arg)
+    if found == PROBE_NAME and isinstance(arg, tree.Name | tree.Call):
+        found = c.template.types[arg] = PROBE_TEXT
+    return found
+
+
 def _check_strlen(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-    found = c.arg(args[0])
+    found = text_argument(c, args[0])
     if not isinstance(found, (Str, Unknown)):
         return c.error(node, f"strlen() expects a string ({found} provided)")
     return UINT64
@@ -189,7 +195,7 @@ def length(g: Gen, memory: Memory) -> Any:
 
 def _check_strncmp(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
     for arg in args[:2]:
-        found = c.arg(arg)
+        found = text_argument(c, arg)
         if not isinstance(found, (Str, Unknown)):
             return c.error(node, f"strncmp() only supports string arguments ({type_word(found)} provided)")
     if not isinstance(args[2], tree.IntLiteral | tree.Positional | tree.Name):
@@ -209,28 +215,9 @@ def _emit_strncmp(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     return Scalar(UINT64, g.b.zext(g.truth(difference), I64))
 
 
-def _name_of_number(name: str, typ: Opaque) -> Entry:
-    """Return an entry whose number the runtime prints as a word."""
-
-    def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
-        found = c.arg(args[0])
-        if not (found.is_integer or isinstance(found, Unknown)):
-            return c.error(node, f"{name}() only supports int arguments ({type_word(found)} provided)")
-        return typ
-
-    def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
-        assert isinstance(args[0], tree.Expr)
-        return Scalar(typ, g.scalar(args[0]))
-
-    return Entry(name, (1, 1), check, emit)
-
-
 ENTRIES = (
     Entry("str", (1, 2), _check_str, _emit_str),
     Entry("buf", (1, 2), _check_buf, _emit_buf),
     Entry("strlen", (1, 1), _check_strlen, _emit_strlen),
     Entry("strncmp", (3, 3), _check_strncmp, _emit_strncmp),
-    _name_of_number("strerror", STRERROR),
-    _name_of_number("signal_name", SIGNAL_NAME),
-    _name_of_number("syscall_name", SYSCALL_NAME),
 )

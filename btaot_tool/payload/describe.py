@@ -28,7 +28,6 @@ from ..sema.types import (
 )
 from ..symbols import Symbol, SymbolTable
 from .layout import NONE, SymbolKind, TypeFlag, TypeKind
-from .number_names import number_names
 from .writer import PayloadWriter
 
 
@@ -89,7 +88,7 @@ class TypeWriter:
                 kind = TypeKind.USTACK if typ.user else TypeKind.KSTACK
                 return self._simple(kind, typ, p0=int(typ.mode), p1=typ.limit)
             case Opaque():
-                return self._simple(typ.kind, typ, name=number_names(typ.kind, self._writer.target))
+                return self._simple(typ.kind, typ)
             case Agg():
                 return self._aggregation(typ)
         return self._compound(typ)

@@ -64,7 +64,7 @@ class SymbolKind(enum.IntEnum):
     USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance
     KFUNC = 28  # a: kernel function to call, b as KADDR; its BTF id (call form), or, imm 1: 0 or 1, it exists
     BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
-    PROBE_IS = 30  # a: full name of a probe; imm: 1 for a part of it.  1 in the program's copy for such an instance
+    PROBE_IS = 30  # imm 0: a: full name of a probe; its first instance.  1: a: a part; 0 or 1, this copy's instance has it; from 2: 8 bytes of its name
     KFUNC_ALLOWED = 31  # a: kernel function; 0 or 1, programs of this type may call it
     ENUM_EXISTS = 32  # a: its enum or "", b: enumerator; 0 or 1
 
@@ -170,10 +170,7 @@ class TypeKind(enum.IntEnum):
     MAC = 19  # 6 bytes in 8
     USERNAME = 20  # u32 uid
     CGROUP_PATH = 21  # u64 id, u32 filter (str), u32 0
-    STRERROR = 22  # i32; ``name``: its texts in lines, that of unknown numbers first, then 0, 1, ...
-    SIGNAL_NAME = 23  # i32; texts as STRERROR
-    SYSCALL_NAME = 24  # i32; texts as STRERROR
-    PROBE_NAME = 25  # u32 probe instance
+    PROBE_NAME = 22  # u32 probe instance
     COUNT = 32  # aggregations, one value per CPU: u64
     SUM = 33  # i64 or u64 (flag SIGNED)
     MIN = 34  # i64 value, u64 present
@@ -294,7 +291,7 @@ class MapRole(enum.IntEnum):
     STACKS = 5  # stacks that were sent: keys are their values
     EVENT_LOSS = 6
     PERF = 7  # perf event array for skboutput
-    IMPORTED = 8  # of an imported C source or object: its maps, and its data sections
+    IMPORTED = 8  # of an imported C source or object: its maps, and its data sections; texts of numbers
     ROW = 9  # the row that runs a part of a block: key, then value, each 8-aligned
     LOCALS = 10  # variables that the parts of a block share
     UNWIND = 11  # for dw_ustack: rows {u64 address, u32 pid, u32 0, u32 words[4]} in order; row 0: how many there are
@@ -320,7 +317,7 @@ class AttachFlag(enum.IntFlag):
     WHOLE = 64  # only where the kernel has bpf_for_each_map_elem; its parts, which follow, only where it has not
     SESSION = 256  # a kprobe with its kretprobe, or that: one program for both where the kernel has kprobe sessions
     PART = 128  # ``length`` counts from 1; ``value``: 1 + the map whose rows run it, 0: it is run once
-    ADDRESS = 256  # ``value`` is the address of the function ``name``, whose symbol the target lacks
+    ADDRESS = 512  # ``value`` is the address of the function ``name``, whose symbol the target lacks
 
 
 class ProgramFlag(enum.IntFlag):

@@ -166,7 +166,7 @@ RECORDS: tuple[Record, ...] = (
         u32 size  # bytes
         u32 first  # first field or enumerator
         ref elem  # element type of arrays, of tseries
-        str name  # of structs and enums; texts of kinds with named numbers
+        str name  # of structs and enums
         u32 pad
         i64 p0
         i64 p1

@@ -18,6 +18,7 @@ from .types import (
     INT64,
     KSYM,
     PROBE_NAME,
+    PROBE_TEXT,
     UINT64,
     Agg,
     Array,
@@ -173,10 +174,15 @@ def _result(op: str) -> Type:
 
 
 def _check_probe_literal(c: ExpressionChecker, node: tree.Binary, left: Type, right: Type) -> None:
-    """``probe`` is a number until it is printed: only the runtime can tell whether it has a name that is known."""
+    """``probe`` is a number until it is printed: the runtime tells whether it is that of a known name."""
     if (left == PROBE_NAME) == (right == PROBE_NAME):
         return
-    if not isinstance(node.right if left == PROBE_NAME else node.left, tree.StringLiteral):
+    name, text = (node.left, node.right) if left == PROBE_NAME else (node.right, node.left)
+    if isinstance(text, tree.StringLiteral):
+        return
+    if isinstance(name, tree.Name | tree.Call):
+        c.template.types[name] = PROBE_TEXT
+    else:
         c.error(node, "probe can only be compared with a string literal")
 
 

@@ -343,10 +343,8 @@ INET = Opaque(TypeKind.INET, 20, "inet", alignment=4)
 MAC = Opaque(TypeKind.MAC, 8, "mac_address", scalar=False)
 USERNAME = Opaque(TypeKind.USERNAME, 4, "username_t", scalar=True, alignment=4)
 CGROUP_PATH = Opaque(TypeKind.CGROUP_PATH, 16, "cgroup_path_t")
-STRERROR = Opaque(TypeKind.STRERROR, 4, "strerror", scalar=True, alignment=4)
-SIGNAL_NAME = Opaque(TypeKind.SIGNAL_NAME, 4, "string", scalar=True, alignment=4)
-SYSCALL_NAME = Opaque(TypeKind.SYSCALL_NAME, 4, "string", scalar=True, alignment=4)
 PROBE_NAME = Opaque(TypeKind.PROBE_NAME, 4, "string", scalar=True, alignment=4)
+PROBE_TEXT = Str(128)  # the name of a probe where a string is needed
 
 
 @dataclass(frozen=True, slots=True)

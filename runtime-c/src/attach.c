@@ -67,9 +67,14 @@ struct instance *instance_add(struct env *env, uint32_t attach)
 
 uint32_t instance_identity(const struct env *env, uint32_t index)
 {
-	while (index && env->instances[index].uncounted)
-		index--;
-	return index;
+	const struct instance *inst = &env->instances[index];
+	uint32_t first = 0;
+
+	if (attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_WILDCARD)
+		return index;
+	while (strcmp(env->instances[first].name, inst->name))
+		first++;
+	return first;
 }
 
 void instance_add_fd(struct instance *inst, int fd)

@@ -79,18 +79,6 @@ void username_text(struct textbuf *b, uint32_t uid)
 	file_lines(AT_FDCWD, "/etc/passwd", passwd_visit, &(struct user_wanted){uid, b});
 }
 
-/* `texts` are lines: that of unknown numbers, then those of 0, 1, ...; an empty one is unknown. */
-void number_name_text(struct textbuf *b, const char *texts, int64_t number)
-{
-	const char *p = number < 0 ? NULL : texts;
-
-	for (; p && number >= 0; number--)
-		p = (p = strchr(p, '\n')) ? p + 1 : NULL;
-	if (!p || *p == '\n')
-		p = texts;
-	text_bytes(b, p, strcspn(p, "\n"));
-}
-
 enum gfp_bit {
 	GFP_BIT_DMA, GFP_BIT_HIGHMEM, GFP_BIT_DMA32, GFP_BIT_MOVABLE, GFP_BIT_RECLAIMABLE, GFP_BIT_HIGH, GFP_BIT_IO,
 	GFP_BIT_FS, GFP_BIT_ZERO, GFP_BIT_UNUSED, GFP_BIT_DIRECT_RECLAIM, GFP_BIT_KSWAPD_RECLAIM, GFP_BIT_WRITE,

@@ -93,7 +93,6 @@ void inet_text(struct textbuf *b, const uint8_t *p);
 void mac_text(struct textbuf *b, const uint8_t *p);
 void username_text(struct textbuf *b, uint32_t uid);
 void cgroup_text(struct textbuf *b, uint64_t id, const char *filter);
-void number_name_text(struct textbuf *b, const char *texts, int64_t number);
 void gfp_text(struct textbuf *b, uint64_t flags);
 
 /* clock.c */

@@ -213,7 +213,7 @@ static int attach_kprobe_multi(struct env *env, struct instance **insts, uint32_
 	if (m.symbols && m.cookies && (m.addresses || !insts[0]->address)) {
 		for (uint32_t i = 0; i < count; i++) {
 			m.symbols[i] = insts[i]->func;
-			m.cookies[i] = (uint64_t)(insts[i] - env->instances);
+			m.cookies[i] = instance_identity(env, (uint32_t)(insts[i] - env->instances));
 			if (m.addresses)
 				m.addresses[i] = insts[i]->address;
 		}

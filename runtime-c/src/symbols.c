@@ -142,7 +142,20 @@ static int symbol_local(struct env *env, const struct btaot_symbol *s, const str
 		return 0;
 	case BTAOT_SYMBOL_KIND_PROBE_IS:
 		name = payload_str(&env->payload, s->a);
-		*value = s->imm ? !!strstr(scope->instance->name, name) : !strcmp(scope->instance->name, name);
+		if (s->imm == 1) {
+			*value = !!strstr(scope->instance->name, name);
+			return 0;
+		}
+		if (s->imm) {
+			size_t length = strlen(scope->instance->name), at = 8 * ((size_t)s->imm - 2);
+
+			*value = 0;
+			if (at < length)
+				memcpy(value, scope->instance->name + at, length - at < 8 ? length - at : 8);
+			return 0;
+		}
+		for (*value = 0; *value < env->instance_count && strcmp(env->instances[*value].name, name);)
+			++*value;
 		return 0;
 	case BTAOT_SYMBOL_KIND_UADDR:
 		return symbol_uaddr(env, s, scope->instance, value);

@@ -288,13 +288,6 @@ static bool text_func(struct output *o, struct textbuf *b, uint32_t mark)
 	return true;
 }
 
-/* An error may come with either sign. */
-static void text_number_name(struct output *o, struct textbuf *b, const struct btaot_type *t, int64_t number)
-{
-	number = t->kind == BTAOT_TYPE_KIND_STRERROR && number < 0 ? -number : number;
-	number_name_text(b, output_str(o, t->name), number);
-}
-
 static void value_text(struct output *o, struct textbuf *b, const struct btaot_type *t, const uint8_t *p,
 		       const struct value_src *src)
 {
@@ -347,11 +340,6 @@ static void value_text(struct output *o, struct textbuf *b, const struct btaot_t
 	case BTAOT_TYPE_KIND_CGROUP_PATH:
 		if (load_u32(p + 8) < o->payload->string_count)
 			cgroup_text(b, load_u64(p), output_str(o, load_u32(p + 8)));
-		break;
-	case BTAOT_TYPE_KIND_STRERROR:
-	case BTAOT_TYPE_KIND_SIGNAL_NAME:
-	case BTAOT_TYPE_KIND_SYSCALL_NAME:
-		text_number_name(o, b, t, (int32_t)load_u32(p));
 		break;
 	case BTAOT_TYPE_KIND_PROBE_NAME:
 		text_probe(o, b, load_u32(p));

@@ -100,17 +100,6 @@ static void test_leaves(bool json)
 	check_value("inet6 any", type, inet6, 20, json ? "\"::\"" : "::");
 	check_value("mac", mock_type(BTAOT_TYPE_KIND_MAC, 8, 0), mac, 8,
 		    json ? "\"05:04:03:02:01:AB\"" : "05:04:03:02:01:AB");
-	type = mock_type(BTAOT_TYPE_KIND_STRERROR, 4, 0);
-	mock_type_at(type)->name = mock_str("none\nzero\none\n\nthree");
-	check_value("number 0", type, &(int32_t){0}, 4, json ? "\"zero\"" : "zero");
-	check_value("number 3", type, &(int32_t){3}, 4, json ? "\"three\"" : "three");
-	check_value("-errno", type, &(int32_t){-1}, 4, json ? "\"one\"" : "one");
-	check_value("number without a text", type, &(int32_t){2}, 4, json ? "\"none\"" : "none");
-	check_value("number behind the last", type, &(int32_t){4}, 4, json ? "\"none\"" : "none");
-	type = mock_type(BTAOT_TYPE_KIND_SIGNAL_NAME, 4, 0);
-	mock_type_at(type)->name = mock_str("none\nzero\none");
-	check_value("signal 1", type, &(int32_t){1}, 4, json ? "\"one\"" : "one");
-	check_value("negative signal", type, &(int32_t){-1}, 4, json ? "\"none\"" : "none");
 	check_value("probe", mock_type(BTAOT_TYPE_KIND_PROBE_NAME, 4, 0), &(uint32_t){0}, 4,
 		    json ? "\"tracepoint:a:b\"" : "tracepoint:a:b");
 	check_value("root", mock_type(BTAOT_TYPE_KIND_USERNAME, 4, 0), &(uint32_t){0}, 4, json ? "\"root\"" : "root");

@@ -1,7 +1,7 @@
-"""Texts of numbers that the runtime prints as words: errors, signals, system calls.
+"""Texts of numbers: strerror, signal_name, syscall_name.
 
-A script that uses ``strerror()``, ``signal_name()`` or ``syscall_name()`` carries the texts in its payload;
-others carry nothing.  The words of errors are bpftrace's, those of the kernel's headers.  Errors and signals are
+A script that uses one of them carries all its texts, as the content of a map that programs only read, in rows
+of ``_ROW`` bytes: that of unknown numbers, then those of 0, 1, ...  The words of errors are bpftrace's, those of the kernel's headers.  Errors and signals are
 the generic ones of Linux, which both target architectures share; system calls are read from the kernel
 headers that zig brings.
 """
@@ -11,10 +11,22 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..codegen.llvm import const
+from ..codegen.values import Memory, Value
+from ..sema.types import INT32, Str, Type, Unknown, type_word
 from ..stub import zig_command
+from ..symbols import map_value
+from ..syntax import tree
 from ..targets import Target
-from .layout import TypeKind
+from .base import Arg, Entry, expression
+
+if TYPE_CHECKING:
+    from ..codegen.gen import Gen
+    from ..sema.checker import ExpressionChecker as Checker
+
+_ROW = 64  # the size of these strings in bpftrace, too
 
 #: By number, from 0, with bars between them; empty where there is none.
 _ERROR_TEXTS = (
@@ -79,17 +91,43 @@ def _syscalls(target: Target) -> list[str]:
 
 
 @cache
-def number_names(kind: TypeKind, target: Target) -> str:
-    """Return the texts of a kind of number as the runtime reads them: one line for unknown ones, then one per number.
-
-    Kinds whose numbers have no texts give the empty string.
-    """
-    match kind:
-        case TypeKind.STRERROR:
-            return "\n".join(["Unknown error", *_ERROR_TEXTS.split("|")])
-        case TypeKind.SIGNAL_NAME:
-            return "\n".join(["N/A", *_signals()])
-        case TypeKind.SYSCALL_NAME:
-            return "\n".join(["Unknown syscall", *_syscalls(target)])
+def _rows(name: str, target: Target) -> bytes:
+    """Return the texts of a function as they stand in its map."""
+    match name:
+        case "strerror":
+            texts = ["Unknown error", *_ERROR_TEXTS.split("|")]
+        case "signal_name":
+            texts = ["N/A", *_signals()]
         case _:
-            return ""
+            texts = ["Unknown syscall", *_syscalls(target)]
+    return b"".join((text or texts[0]).encode().ljust(_ROW, b"\0") for text in texts)
+
+
+def _name_of_number(name: str, either_sign: bool = False) -> Entry:
+    """Return an entry that gives the text of a number; an error number may come with either sign."""
+
+    def check(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
+        found = c.arg(args[0])
+        if not (found.is_integer or isinstance(found, Unknown)):
+            return c.error(node, f"{name}() only supports int arguments ({type_word(found)} provided)")
+        return Str(_ROW)
+
+    def emit(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
+        rows = _rows(name, g.mod.options.target)
+        last = len(rows) // _ROW - 1
+        number = g.fit(g.scalar(expression(args[0])), INT32)
+        if either_sign:
+            number = g.b.select(g.b.icmp_signed("<", number, const(0)), g.b.neg(number), number)
+        known = g.b.icmp_unsigned("<", number, const(last))
+        row = g.clamp(g.b.select(known, g.b.add(number, const(1)), const(0)), last)
+        texts = g.symbol_ptr(map_value(g.mod.table(name, rows), 0))
+        return Memory(Str(_ROW), g.offset(texts, g.b.mul(row, const(_ROW))))
+
+    return Entry(name, (1, 1), check, emit)
+
+
+ENTRIES = (
+    _name_of_number("strerror", either_sign=True),
+    _name_of_number("signal_name"),
+    _name_of_number("syscall_name"),
+)
