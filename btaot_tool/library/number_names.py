@@ -1,9 +1,9 @@
 """Texts of numbers: strerror, signal_name, syscall_name.
 
 A script that uses one of them carries all its texts, as the content of a map that programs only read, in rows
-of ``_ROW`` bytes: that of unknown numbers, then those of 0, 1, ...  The words of errors are bpftrace's, those of the kernel's headers.  Errors and signals are
-the generic ones of Linux, which both target architectures share; system calls are read from the kernel
-headers that zig brings.
+of ``_ROW`` bytes: that of unknown numbers, then those of 0, 1, ...  The words of errors are bpftrace's, those
+of the kernel's headers.  Errors and signals are the generic ones of Linux, which both target architectures
+share; system calls are read from the kernel headers that zig brings.
 """
 
 from __future__ import annotations

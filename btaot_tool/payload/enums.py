@@ -64,7 +64,7 @@ class SymbolKind(enum.IntEnum):
     USDT_ARG = 27  # imm: argument number, b: UsdtPart (number); resolved per probe instance
     KFUNC = 28  # a: kernel function to call, b as KADDR; its BTF id (call form), or, imm 1: 0 or 1, it exists
     BTF_OBJ = 29  # reserved for typed ksyms: a: symbol
-    PROBE_IS = 30  # imm 0: a: full name of a probe; its first instance.  1: a: a part; 0 or 1, this copy's instance has it; from 2: 8 bytes of its name
+    PROBE_IS = 30  # imm 0: first instance of a probe (a); 1: whether a is part of the name here; 2...: 8 bytes of it
     KFUNC_ALLOWED = 31  # a: kernel function; 0 or 1, programs of this type may call it
     ENUM_EXISTS = 32  # a: its enum or "", b: enumerator; 0 or 1
 
