@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..kernel.types import CStruct, strip_typedefs
+from ..kernel.types import CStruct, Member, strip_typedefs
 from ..payload.layout import SymbolKind
 from ..sema.operators import lookup_member
-from ..sema.types import Array, Buffer, Ptr, Space, Str, Struct, Type
+from ..sema.types import Array, Buffer, Int, Ptr, Space, Str, Struct, Type
 from ..sema.widening import integer_sign
 from ..symbols import Symbol
 from .frame import Frame
-from .llvm import I64, const
+from .llvm import I8, I64, const
 from .values import Memory, Place, Scalar, Value
 
 
@@ -63,10 +63,8 @@ class Reading(Frame):
         bits = (0, 0)
         offset = found.bit_offset // 8
         if found.bit_size:
-            unit = strip_typedefs(found.type)
-            size = getattr(unit, "size", 4)
-            offset = found.bit_offset // 8 // size * size
-            bits = (found.bit_offset - offset * 8, found.bit_size)
+            offset, shift = bit_place(found, getattr(strip_typedefs(found.type), "size", 4))
+            bits = (shift, found.bit_size)
         return replace(place, type=typ, offset=place.offset + offset, bits=bits)
 
     def element(self, place: Place, index: Any, elem: Type, constant: int | None) -> Place:
@@ -115,8 +113,10 @@ class Reading(Frame):
         self.probe_read(dst, 1, address, space)
 
     def _read_scalar(self, place: Place) -> Any:
-        cell = self.bytes(8)
         typ = place.type
+        if sum(place.bits) > 8 * typ.size:
+            return self._read_packed_bits(place)
+        cell = self.bytes(8)
         if place.path and not isinstance(typ, Ptr):
             return self._read_relocated(place, cell)
         size = self.mod.options.target.bits // 8 if isinstance(typ, Ptr) else typ.size
@@ -125,6 +125,25 @@ class Reading(Frame):
         load = typ if not isinstance(typ, Ptr) or size == 8 else _word(size)
         value = self.load(cell, load)
         return self._extract_bits(value, *place.bits, typ) if place.bits[1] else value
+
+    def _read_packed_bits(self, place: Place) -> Any:
+        size = (sum(place.bits) + 7) // 8
+        cell = self.bytes(16)
+        self.zero(cell, 16)
+        self.probe_read(cell, size, self.address(place), place.space)
+        return self.packed_bits(cell, place.bits, place.type)
+
+    def packed_bits(self, ptr: Any, bits: tuple[int, int], typ: Type) -> Any:
+        """Return a bitfield that does not lie in one unit, as some in packed structs; byte by byte, for memory without
+        alignment.  Little-endian, as all targets.
+        """
+        shift, width = bits
+        value: Any = const(0)
+        for i in range((shift + width + 7) // 8):
+            byte = self.b.zext(self.b.load(self.offset(ptr, i), align=1, typ=I8), I64)
+            at = 8 * i - shift
+            value = self.b.or_(value, self.b.shl(byte, const(at)) if at >= 0 else self.b.lshr(byte, const(-at)))
+        return self._extract_bits(value, 0, width, Int(8, integer_sign(typ)))
 
     def bitfield(self, raw: Any, bits: tuple[int, int], typ: Type) -> Scalar:
         """Return a bitfield of a unit that was loaded."""
@@ -151,6 +170,16 @@ class Reading(Frame):
         value = self.b.shl(value, const(64 - shift - width))
         amount = const(64 - width)
         return self.b.ashr(value, amount) if integer_sign(typ) else self.b.lshr(value, amount)
+
+
+def bit_place(member: Member, unit: int) -> tuple[int, int]:
+    """Return the byte from which a bitfield is read and its first bit there: of its unit, or, if it does not lie in
+    one, of the first byte that it touches.
+    """
+    byte = member.bit_offset // 8
+    start = byte // unit * unit
+    shift = member.bit_offset - start * 8
+    return (start, shift) if shift + member.bit_size <= unit * 8 else (byte, member.bit_offset % 8)
 
 
 def _anonymous(place: Place, definition: CStruct) -> bool:

@@ -12,12 +12,12 @@ from ..kernel.types import CRef, CStruct, Member, strip_typedefs
 from ..payload.layout import SymbolKind
 from ..sema.ctypes import from_c
 from ..sema.operators import lookup_member
-from ..sema.types import Int, Struct, Type
+from ..sema.types import UINT8, Int, Struct, Type
 from ..symbols import Symbol
 from .llvm import const
 from .memory import MemoryGen
-from .reading import root_name
-from .values import Memory, Place, Value
+from .reading import bit_place, root_name
+from .values import Memory, Place, Scalar, Value
 
 
 class Structs(MemoryGen):
@@ -89,12 +89,23 @@ class Structs(MemoryGen):
         """Or a bitfield into its unit, which began as zero."""
         unit = bits // 8 // typ.size * typ.size
         shift = bits - unit * 8
+        if shift + width > typ.size * 8:
+            self._insert_packed(value, width, dst, bits)
+            return
         if self.mod.options.target.big_endian:
             shift = typ.size * 8 - shift - width
         at = self.offset(dst, unit)
         word = Int(typ.size, False)
         part = self.b.shl(self.b.and_(value, const((1 << width) - 1)), const(shift))
         self.store(self.b.or_(self.load(at, word), part), at, typ.size)
+
+    def _insert_packed(self, value: Any, width: int, dst: Any, bits: int) -> None:
+        value = self.b.and_(value, const((1 << width) - 1))
+        for byte in range(bits // 8, (bits + width + 7) // 8):
+            shift = 8 * byte - bits
+            part = self.b.lshr(value, const(shift)) if shift >= 0 else self.b.shl(value, const(-shift))
+            at = self.offset(dst, byte)
+            self.store(self.b.or_(self.load(at, UINT8), part), at, 1)
 
     def member_in_memory(self, base: Memory, name: str, typ: Type) -> Value:
         """Return a member of a struct that was copied: its layout is the compiler's own."""
@@ -104,7 +115,9 @@ class Structs(MemoryGen):
         if not found.bit_size:
             align = base.align if offset % base.align == 0 else (offset & -offset)
             return self.at_pointer(typ, self.offset(base.ptr, offset), align)
-        unit = offset // typ.size * typ.size
-        bits = (found.bit_offset - unit * 8, found.bit_size)
+        unit, shift = bit_place(found, typ.size)
+        bits = (shift, found.bit_size)
+        if sum(bits) > 8 * typ.size:
+            return Scalar(typ, self.packed_bits(self.offset(base.ptr, unit), bits, typ))
         raw = self.load(self.offset(base.ptr, unit), Int(typ.size, False))
         return self.bitfield(raw, bits, typ)

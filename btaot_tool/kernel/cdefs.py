@@ -237,7 +237,7 @@ class _Reader:
         section = elf.find(".BTF")
         if section is None:
             raise Diagnostics().fatal(None, "clang wrote no type information for the C definitions")
-        image = TypeImage(read_btf(section.data), kernel=False, mark=" in C")
+        image = TypeImage(read_btf(section.data), kernel=False, mark=" in C", bools=False)
         symbol = next(symbol for symbol in elf.symbols if symbol.name == "btaot_values")
         data = elf.sections[symbol.section].data[symbol.value : symbol.value + symbol.size]
         numbers = struct.unpack(f"{elf.byteorder}{len(data) // 8}q", data)

@@ -32,10 +32,13 @@ _FLAVOUR = re.compile(r"(.+)___(\d+)")
 
 
 class TypeImage:
-    """A ``TypeTable`` of the types in columns."""
+    """A ``TypeTable`` of the types in columns; ``bools`` whether _Bool is more than a byte (as it is not in bpftrace's
+    view of C definitions).
+    """
 
-    def __init__(self, columns: Columns, *, kernel: bool = True, mark: str = "") -> None:
+    def __init__(self, columns: Columns, *, kernel: bool = True, mark: str = "", bools: bool = True) -> None:
         self.columns = columns
+        self.bools = bools
         self.kernel = kernel
         self.mark = mark
         self._types: dict[int, CType] = {0: CVoid()}
@@ -159,7 +162,8 @@ class TypeImage:
         name, flags = self._text("int", place), data["int.flags"][place]
         # Compilers do not set the encoding for "char"; its name tells.
         is_char = name == "char"
-        return CInt(data["int.size"][place], bool(flags & INT_SIGNED), bool(flags & INT_BOOL), is_char, name)
+        is_bool = self.bools and bool(flags & INT_BOOL)
+        return CInt(data["int.size"][place], bool(flags & INT_SIGNED), is_bool, is_char, name)
 
     def _build_pointer(self, target: int) -> CPtr:
         tags = []

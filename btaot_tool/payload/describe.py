@@ -130,14 +130,12 @@ class TypeWriter:
         rows = []
         for m in _named_members(definition, self._table):
             inner = from_c(m.type, self._table, Space.NONE)
-            unit = inner.size if m.bit_size else 1
-            offset = m.bit_offset // 8 // unit * unit
             rows.append(
                 {
                     "name": m.name,
-                    "offset": offset,
+                    "offset": m.bit_offset // 8,
                     "type": self.add(inner),
-                    "bit_off": m.bit_offset - 8 * offset if m.bit_size else 0,
+                    "bit_off": m.bit_offset % 8 if m.bit_size else 0,
                     "bit_size": m.bit_size,
                 }
             )

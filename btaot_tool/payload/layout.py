@@ -180,7 +180,7 @@ RECORDS: tuple[Record, ...] = (
         str name
         u32 offset  # bytes
         ref type
-        u16 bit_off  # bitfields: shift right by this after loading, 0 otherwise
+        u16 bit_off  # bitfields: their first bit in the byte at ``offset``, 0 otherwise
         u16 bit_size  # 0: no bitfield
     """,
     ),

@@ -13,7 +13,7 @@ from . import comptime, operators
 from .checker import ExpressionChecker
 from .convert import convert
 from .env import MapInfo, Variable
-from .types import INT8, INT64, NOTHING, Agg, Int, Tuple, Type, Unknown, Void, Wrong
+from .types import INT8, INT64, NOTHING, Agg, Bool, Int, Tuple, Type, Unknown, Void, Wrong
 from .widening import join
 
 _AGGREGATE_EXAMPLES = {
@@ -326,13 +326,13 @@ class Checker(ExpressionChecker):
     def _ForRange(self, node: tree.ForRange) -> None:
         start, end = self.expr(node.start), self.expr(node.end)
         for what, found in (("start", start), ("end", end)):
-            if not (found.is_integer or isinstance(found, Unknown)):
+            if isinstance(found, Bool) or not (found.is_integer or isinstance(found, Unknown)):
                 place = node.range_span or node.span
                 self.error(place, f"Loop range requires an integer for the {what} value", stage=Stage.TYPES)
         self.scopes.push()
         variable = self.scopes.declare(Variable(node.name, node))
         self.template.variables[node] = variable
-        self._join_variable(node, variable, INT64)
+        self._join_variable(node, variable, _range_type(start, end))
         self._loop(node.body, callback=True)
         self.scopes.pop()
 
@@ -406,3 +406,12 @@ def _value_of(node: tree.Node) -> tree.Node:
     if isinstance(node, tree.Assign):
         return node.value if node.op == "=" else tree.Node(node.op_span or node.span)
     return node
+
+
+def _range_type(start: Type, end: Type) -> Type:
+    """Return the type of a loop's variable: one that holds both bounds."""
+    if not (isinstance(start, Int) and isinstance(end, Int)):
+        return INT64
+    joined = join(start, end)
+    same_width = start.bytes == end.bytes and start.signed != end.signed
+    return INT64 if same_width or not isinstance(joined, Int) else Int(joined.bytes, joined.signed)

@@ -162,9 +162,11 @@ static bool fields_fit(const struct payload *p, const struct btaot_type *t)
 		const struct btaot_field *f = &p->fields[t->first + i];
 		uint32_t size = p->types[f->type].size;
 
-		if (size > t->size || f->offset > t->size - size)
+		if (f->bit_size && (f->bit_off > 7 || f->bit_size > 64 || size > 8))
 			return false;
-		if (f->bit_size && (f->bit_size > 64 || (uint32_t)f->bit_off + f->bit_size > size * 8 || size > 8))
+		if (f->bit_size)
+			size = (f->bit_off + f->bit_size + 7u) / 8;
+		if (size > t->size || f->offset > t->size - size)
 			return false;
 	}
 	return true;

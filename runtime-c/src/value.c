@@ -124,12 +124,16 @@ struct bytes value_bytes(const struct btaot_type *t, const uint8_t *p, const str
 const uint8_t *field_value(const struct btaot_type *t, const struct btaot_field *f, const uint8_t *base,
 			   uint8_t room[8])
 {
-	uint64_t v;
+	uint32_t size = (f->bit_off + f->bit_size + 7u) / 8;
+	uint64_t v = 0;
 
 	base += f->offset;
 	if (!f->bit_size)
 		return base;
-	v = load_int(base, t->size, false) >> (f->bit_off & 63);
+	memcpy(&v, base, size < 8 ? size : 8);  /* little-endian, as all targets */
+	v >>= f->bit_off;
+	if (size > 8)
+		v |= (uint64_t)base[8] << (64 - f->bit_off);
 	if (f->bit_size < 64)
 		v &= ((uint64_t)1 << f->bit_size) - 1;
 	if (t->flags & BTAOT_TYPE_FLAG_SIGNED && v >> (f->bit_size - 1) & 1)

@@ -133,6 +133,20 @@ static void shapes(void)
 	see(&first);
 }
 
+/* Bitfields that cross the words of their types, as only packed structs have them. */
+static void packed(void)
+{
+	struct {
+		unsigned char flag : 4, seven : 7;
+		unsigned int wide : 31;
+		int below : 18;
+		unsigned long all : 64;
+		_Bool yes;
+	} __attribute__((packed)) bits = {9, 0x55, 0x7eadbeef, -70000, 0x123456789abcdef0, 1};
+
+	see((const void *)&bits);
+}
+
 static char letter = 'x';
 
 static void text(size_t length)
@@ -202,6 +216,8 @@ static void act(const char *action)
 		points();
 	else if (IS("shapes"))
 		shapes();
+	else if (IS("packed"))
+		packed();
 	else if (IS("narrow"))
 		narrow((unsigned char)value);
 	else if (IS("outer"))

@@ -119,6 +119,15 @@ static void test_bitfield(void)
 	f[1].bit_size = 5;
 	mock_type_at(type)->size = 4;
 	check_value("bitfields", type, &(uint32_t){0xfff}, 4, "{ .low = 15, .high = 31 }");
+	type = mock_fields(BTAOT_TYPE_KIND_STRUCT, 0, (struct mock_field[]){{"low", i32}, {"high", i32}}, 2);
+	f = (struct btaot_field *)(uintptr_t)&mock_env.payload.fields[mock_type_at(type)->first];
+	mock_type_at(type)->size = 8;
+	f[0].bit_size = 7;
+	f[1].offset = 0;
+	f[1].bit_off = 7;
+	f[1].bit_size = 32;
+	check_value("bitfield across words", type, (uint8_t[]){0x83, 0xff, 0xff, 0xff, 0x3f, 0, 0, 0}, 8,
+		    "{ .low = 3, .high = 2147483647 }");
 }
 
 static void test_timestamp(void)
