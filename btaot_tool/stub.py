@@ -17,16 +17,19 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from .cache import cache_dir
 from .diagnostics import CompileError, Diagnostic, Severity
 from .payload.layout import StubPart
 from .targets import Target
 from .variants import PLAIN, Variant, choose, variants_of
 from .version import backend_version, package_dir
+from .zig import ZIG_HINT, ZigMissing, zig_command, zig_environment
 
 LAYOUT_HEADER = "payload_layout.h"
+VARIANT_SOURCE = "parts.c"  # the only one that variants differ in
 KINDS = ("zig", "gnu")
 
 _CFLAGS = (
@@ -121,20 +124,14 @@ def find_toolchain(target: Target, kind: str = "zig") -> Toolchain:
     return _gnu_toolchain(target, table["compilers"], tuple(table["flags"]))
 
 
-def zig_command() -> tuple[str, ...]:
-    """Return argv of the zig that the ziglang package brings."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("ziglang")
-    if spec is None or not spec.submodule_search_locations:
-        raise ToolchainError("the Python package ziglang is not installed", "pip install ziglang")
-    return (str(Path(next(iter(spec.submodule_search_locations))) / "zig"),)
-
-
 def _zig_toolchain(target: Target, flags: tuple[str, ...]) -> Toolchain:
-    command = (*zig_command(), "cc", "-target", target.zig)
+    try:
+        zig = zig_command()
+    except ZigMissing as error:
+        raise ToolchainError(str(error), ZIG_HINT) from None
     identity = f"zig {backend_version('ziglang')}"
-    return Toolchain(target, command, (*_ZIG_FLAGS, *flags), identity, (*zig_command(), "ld.lld", *_ZIG_LDFLAGS))
+    command = (*zig, "cc", "-target", target.zig)
+    return Toolchain(target, command, (*_ZIG_FLAGS, *flags), identity, (*zig, "ld.lld", *_ZIG_LDFLAGS))
 
 
 def _gnu_toolchain(target: Target, compilers: list[str], flags: tuple[str, ...]) -> Toolchain:
@@ -172,35 +169,52 @@ def stub_key(toolchain: Toolchain) -> str:
 
 def compile_stub(toolchain: Toolchain, output: Path, variant: Variant = PLAIN) -> None:
     """Compile the stub to ``output``; the file appears complete or not at all."""
-    from .payload.header import c_header
-
-    toolchain = replace(toolchain, flags=(*toolchain.flags, *variant.flags))
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="btaot-stub-") as scratch:
-        generated = Path(scratch) / LAYOUT_HEADER
-        generated.write_text(c_header(), encoding="utf-8")
         result = Path(scratch) / "stub"
-        _run_compiler(toolchain, Path(scratch), result)
+        _run_compiler(toolchain, Path(scratch), variant, result)
         install(result, output)
 
 
-def _run_compiler(toolchain: Toolchain, scratch: Path, result: Path) -> None:
+def _run_compiler(toolchain: Toolchain, scratch: Path, variant: Variant, result: Path) -> None:
     sources = [path.relative_to(runtime_dir()).as_posix() for path in runtime_sources()]
     if not sources:
         raise ToolchainError("the sources of the runtime are missing: runtime-c/src")
     # Compiled from inside the source directory and with relative names, so that no path gets into the result.
-    argv = [*toolchain.command, *_CFLAGS, *toolchain.flags, f"-ffile-prefix-map={scratch}=.", "-I.", f"-I{scratch}"]
+    layout = _layout_dir()
+    argv = [*toolchain.command, *_CFLAGS, *toolchain.flags, f"-ffile-prefix-map={layout}=.", "-I.", f"-I{layout}"]
     if not toolchain.linker:
-        _run(toolchain, [*argv, *sources, *_LDFLAGS, "-o", str(result)])
+        _run(toolchain, [*argv, *variant.flags, *sources, *_LDFLAGS, "-o", str(result)])
         return
     objects = [str(scratch / f"{number}.o") for number in range(len(sources))]
+
+    def compile_one(source: str, output: str) -> None:
+        # zig keeps what it compiled: what is the same for all variants is compiled once
+        own = variant.flags if source == VARIANT_SOURCE else ()
+        _run(toolchain, [*argv, *own, "-c", source, "-o", output])
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda s, o: _run(toolchain, [*argv, "-c", s, "-o", o]), sources, objects))
+        list(pool.map(compile_one, sources, objects))
     _run(toolchain, [*toolchain.linker, *objects, "-o", str(result)])
 
 
+def _layout_dir() -> Path:
+    """Return a directory with the generated header: always the same, or zig would not know what it has compiled."""
+    from .payload.header import c_header
+
+    text = c_header()
+    header = cache_dir() / "layout" / hashlib.sha256(text.encode()).hexdigest()[:20] / LAYOUT_HEADER
+    if not header.exists():
+        _make_directory(header.parent)
+        handle, name = tempfile.mkstemp(dir=header.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(name, header)
+    return header.parent
+
+
 def _run(toolchain: Toolchain, argv: list[str]) -> None:
-    done = subprocess.run(argv, cwd=runtime_dir(), capture_output=True, text=True)
+    done = subprocess.run(argv, cwd=runtime_dir(), env=zig_environment(), capture_output=True, text=True)
     if done.returncode != 0:
         raise ToolchainError(f"the stub for {toolchain.target.name} does not compile:\n{done.stderr.strip()}")
 
@@ -219,20 +233,12 @@ def install(made: Path, output: Path) -> None:
         raise
 
 
-def cache_dir() -> Path:
-    """Return the user's cache of btaot: $BTAOT_CACHE, else below $XDG_CACHE_HOME or ~/.cache."""
-    chosen = os.environ.get("BTAOT_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "btaot"
-
-
 def cached_stub(target: Target, kind: str = "zig", variant: Variant = PLAIN) -> Path:
     """Return the stub of a target from the cache, compiled first if it is not there."""
     toolchain = find_toolchain(target, kind)
     path = cache_dir() / "stubs" / variant.beside(f"{target.name}-{stub_key(toolchain)}")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_directory(path.parent)
         with _locked(path.with_suffix(".lock")):
             if not path.exists():  # another process may have been first
                 compile_stub(toolchain, path, variant)
@@ -271,6 +277,15 @@ def _names(parts: StubPart) -> str:
 
     comments = member_comments(StubPart)
     return ", ".join(comments[str(part.name)].partition(";")[0] for part in StubPart if part & parts)
+
+
+def _make_directory(path: Path) -> None:
+    """Make a directory of the cache."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"nothing can be kept in {cache_dir()}: {error.strerror}"
+        raise ToolchainError(message, "set BTAOT_CACHE to a directory that can be written") from None
 
 
 @contextlib.contextmanager

@@ -67,8 +67,8 @@ def root_dir() -> Path:
 @pytest.fixture(scope="session")
 def plain_stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with one minimal static program per target: a stub for tests that do not run the result."""
-    from btaot_tool.stub import zig_command
     from btaot_tool.targets import TARGETS
+    from btaot_tool.zig import zig_command
 
     folder = tmp_path_factory.mktemp("stubs")
     source = folder / "plain.c"

@@ -36,7 +36,7 @@ def read_native(sources: Sequence[Path], options: Options, kernel: Kernel) -> Na
         return NativeCode()
     from ..bpf.elf import ObjectError
     from ..bpf.link import exported_functions, read_foreign
-    from ..kernel.clang import ClangMissing
+    from ..zig import ZIG_HINT, ZigMissing
 
     order = ">" if options.target.big_endian else "<"
     files: list[Path] = []
@@ -52,8 +52,8 @@ def read_native(sources: Sequence[Path], options: Options, kernel: Kernel) -> Na
                     files += compiler.headers(source)
                 objects.append(read_foreign(source.name, data, order))
         functions = {name: owner for name, (owner, _) in exported_functions(objects).items()}
-    except ClangMissing as error:
-        raise Diagnostics().fatal(None, str(error)) from None
+    except ZigMissing as error:
+        raise Diagnostics().fatal(None, str(error), hint=ZIG_HINT) from None
     except ObjectError as error:
         raise Diagnostics().fatal(None, f"import: {error}", code="import") from None
     return NativeCode(tuple(objects), _prototypes(objects, functions), tuple(dict.fromkeys(files)))
@@ -84,7 +84,7 @@ class _Compiler:
 
     def headers(self, source: Path) -> list[Path]:
         """Return the user's headers that a source includes."""
-        from ..kernel.clang import zig_directory
+        from ..zig import zig_directory
 
         # A run of its own: together with -c, zig leaves the object out.
         text = self._clang("-M", str(source.absolute())).partition(":")[2].replace("\\\n", " ")

@@ -33,16 +33,15 @@ def load_host() -> PackKernel:
     """Return the running kernel; what was captured is cached until kernel or modules change."""
     base, modules = _read_btf_files()
     cache = _cache_path(base, modules)
-    if cache is not None and cache.exists():
+    if cache.exists():
         return PackKernel(read_pack(cache))
     data = _capture(base, modules)
-    if cache is not None:
-        with contextlib.suppress(OSError):
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            temporary = cache.with_suffix(f".{os.getpid()}")
-            write_pack(temporary, data, fast=True)
-            temporary.replace(cache)
-            return PackKernel(read_pack(cache))
+    with contextlib.suppress(OSError):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        temporary = cache.with_suffix(f".{os.getpid()}")
+        write_pack(temporary, data, fast=True)
+        temporary.replace(cache)
+        return PackKernel(read_pack(cache))
     return PackKernel(data)
 
 
@@ -89,6 +88,5 @@ def _digest(base: bytes, modules: dict[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def _cache_path(base: bytes, modules: dict[str, bytes]) -> Path | None:
-    image = image_path("")
-    return None if image is None else image.parent / f"host-{_digest(base, modules)}.btpack"
+def _cache_path(base: bytes, modules: dict[str, bytes]) -> Path:
+    return image_path("").parent / f"host-{_digest(base, modules)}.btpack"

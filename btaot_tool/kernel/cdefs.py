@@ -21,9 +21,10 @@ from pathlib import Path
 from ..bpf.elf import ElfObject
 from ..diagnostics import CompileError, Diagnostics, Source, Span
 from ..targets import Target
+from ..zig import ZIG_HINT, ZigMissing, zig_directory
 from .btf import read_btf
 from .cheaders import HeaderStubs
-from .clang import ClangMissing, run_clang, target_options, zig_directory
+from .clang import run_clang, target_options
 from .cprelude import Borrowed, borrow_types
 from .cscan import Macro, Scan, scan_preprocessed
 from .image import TypeImage
@@ -150,8 +151,8 @@ def parse_c(
     with tempfile.TemporaryDirectory() as name:
         try:
             return _Reader(text, target, source, kernel, include, Path(name)).read()
-        except ClangMissing as error:
-            raise Diagnostics().fatal(None, str(error)) from None
+        except ZigMissing as error:
+            raise Diagnostics().fatal(None, str(error), hint=ZIG_HINT) from None
 
 
 class _Reader:

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from ..targets import Target
-
-
-class ClangMissing(Exception):
-    """No clang is at hand."""
-
-
-@lru_cache(maxsize=1)
-def zig_directory() -> Path:
-    """Return the directory that has the ``zig`` program and its ``lib``."""
-    spec = importlib.util.find_spec("ziglang")
-    if spec is not None and spec.submodule_search_locations:
-        return Path(spec.submodule_search_locations[0])
-    if found := shutil.which("zig"):
-        return Path(found).resolve().parent
-    raise ClangMissing("C definitions need zig: pip install ziglang")
+from ..zig import zig_command, zig_directory, zig_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +52,7 @@ def library_headers(target: Target) -> list[Path]:
 
 def run_clang(arguments: Sequence[str], *, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``clang`` and return what it printed; messages are in English."""
-    environment = {**os.environ, "LC_ALL": "C"}
-    if "HOME" not in environment:  # zig wants a place for its cache, and takes it from there
-        environment.setdefault("ZIG_GLOBAL_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"btaot-zig-{os.getuid()}"))
-    command = [str(zig_directory() / "zig"), "cc", *arguments]
+    command = [*zig_command(), "cc", *arguments]
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=cwd, env=environment, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=cwd, env=zig_environment(), check=False
     )

@@ -3,7 +3,7 @@
 A pack is ``MAGIC``, the length of the header (32 bits, little-endian), the header (JSON) and an xz stream.  The stream
 holds the sections that the header lists: columns as little-endian 32-bit numbers (names and ``first`` columns as
 differences, which compress better) and texts.  Expanding takes 60 ms, so that the result is kept in
-``$XDG_CACHE_HOME/btaot/packs`` under the stream's digest and mapped from there; the cache may be deleted at any
+``packs`` of btaot's cache under the stream's digest and mapped from there; the cache may be deleted at any
 time and need not be writable.
 """
 
@@ -25,6 +25,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from ..cache import cache_dir
 from .columns import Column, Columns, column_names
 
 MAGIC = b"BTAOTPK1"
@@ -102,12 +103,12 @@ def read_pack(path: Path, *, use_cache: bool = True) -> PackData:
     """Open a pack, from the cache of expanded packs if it is there."""
     header, start = _read_header(path)
     image = image_path(header["sha256"]) if use_cache else None
-    if image is not None:
+    if image:
         found = _map_image(image, header)
         if found is not None:
             return found
     data = _expand(path, header, start)
-    if image is not None:
+    if image:
         # Without a place for the cache everything works, only slower.
         with contextlib.suppress(OSError):
             _store_image(image, data)
@@ -120,15 +121,9 @@ def read_identity(path: Path) -> tuple[PackIdentity, str]:
     return _identity(header), header["sha256"]
 
 
-def image_path(digest: str) -> Path | None:
-    """Return where the expanded form of a pack is cached; None if there is no home directory."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(root):
-        home = os.path.expanduser("~")
-        if not os.path.isabs(home):
-            return None
-        root = os.path.join(home, ".cache")
-    return Path(root, "btaot", "packs", f"{digest}-{sys.byteorder}.img")
+def image_path(digest: str) -> Path:
+    """Return where the expanded form of a pack is cached."""
+    return cache_dir() / "packs" / f"{digest}-{sys.byteorder}.img"
 
 
 def _identity(header: dict[str, Any]) -> PackIdentity:

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..codegen.llvm import const
 from ..codegen.values import Memory, Value
 from ..sema.types import INT32, Str, Type, Unknown, type_word
-from ..stub import zig_command
 from ..symbols import map_value
 from ..syntax import tree
 from ..targets import Target
+from ..zig import zig_directory
 from .base import Arg, Entry, expression
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _signals() -> list[str]:
 
 
 def _syscalls(target: Target) -> list[str]:
-    header = Path(zig_command()[0]).parent / "lib/libc/include" / _HEADERS[target.name] / "asm/unistd_64.h"
+    header = zig_directory() / "lib/libc/include" / _HEADERS[target.name] / "asm/unistd_64.h"
     numbers = {int(number): name for name, number in _NUMBER.findall(header.read_text(encoding="utf-8"))}
     return [numbers.get(n, "") for n in range(max(numbers) + 1)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,7 +64,6 @@ def judge(cell: Cell, words: Mapping[str, str], kernel: str, stdout: str, stderr
 @contextmanager
 def build_cells(cells: Sequence[Cell] = CELLS) -> Iterator[Binaries]:
     """Build every script and the program that causes their events."""
-    sys.path.insert(0, str(ROOT))
     from btaot_tool.diagnostics import Source
     from btaot_tool.options import Options
     from btaot_tool.stub import cached_stub
@@ -94,7 +92,7 @@ def build_fire(path: Path, triple: str) -> dict[str, str]:
     """Compile tests/vm/fire.c; return the addresses that scripts name."""
     from elftools.elf.elffile import ELFFile
 
-    from btaot_tool.stub import zig_command
+    from btaot_tool.zig import zig_command
 
     flags = ["-static", "-no-pie", "-fno-pie", "-O1", "-fno-sanitize=all"]
     source = ROOT / "tests" / "vm" / "fire.c"
@@ -109,7 +107,6 @@ def build_fire(path: Path, triple: str) -> dict[str, str]:
 
 def run_matrix(kernels: Sequence[str] = KERNELS, cells: Sequence[Cell] = CELLS) -> dict[str, dict[str, Verdict]]:
     """Return verdicts by kernel and cell name."""
-    sys.path.insert(0, str(ROOT))
     from tests.vm.guest import run_guest
 
     table: dict[str, dict[str, Verdict]] = {}

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from btaot_tool.cache import cache_dir
+
 _INDEX_AGE = 86400.0
 
 
@@ -31,10 +33,10 @@ def log(*words: object) -> None:
 
 
 def cache_root() -> Path:
-    """Return the directory of kernels and tools: ``$BTAOT_VM_CACHE``, else ``btaot/vm`` in the user's cache."""
+    """Return the directory of kernels and tools: ``$BTAOT_VM_CACHE``, else ``vm`` in btaot's cache."""
     if own := os.environ.get("BTAOT_VM_CACHE"):
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "btaot", "vm")
+    return cache_dir() / "vm"
 
 
 def require_tool(program: str, package: str) -> str:

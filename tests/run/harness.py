@@ -19,9 +19,10 @@ from pathlib import Path
 
 from btaot_tool.diagnostics import Source
 from btaot_tool.options import Options
-from btaot_tool.stub import cached_stub, zig_command
+from btaot_tool.stub import cached_stub
 from btaot_tool.targets import Target, host_target
 from btaot_tool.worker.client import WorkerPool
+from btaot_tool.zig import zig_command
 
 NOTIFY = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 TIMEOUT = 15.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from btaot_tool.stub import zig_command
 from btaot_tool.targets import Target
+from btaot_tool.zig import zig_command
 
 HERE = Path(__file__).parent
 BUILD_ID = "-Wl,--build-id=sha1"

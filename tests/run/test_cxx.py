@@ -30,7 +30,7 @@ int main()
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from btaot_tool.stub import zig_command
+    from btaot_tool.zig import zig_command
 
     folder = tmp_path_factory.mktemp("cxx")
     (folder / "p.cpp").write_text(SOURCE)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness import Builder, Traced, run
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="upstream has dw_ustack on x86_64 only")
 

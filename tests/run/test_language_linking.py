@@ -13,8 +13,8 @@ from btaot_tool.compiler import compile_script
 from btaot_tool.diagnostics import CompileError, Source
 from btaot_tool.kernel.clang import kernel_headers
 from btaot_tool.options import Options
-from btaot_tool.stub import zig_command
 from btaot_tool.targets import find_target, host_target
+from btaot_tool.zig import zig_command
 
 EVERYTHING = Path(__file__).parent / "imported" / "everything.bpf.c"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness import Builder, Traced, run
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 HERE = Path(__file__).parent
 ARCH = os.uname().machine

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from btaot_tool.stub import runtime_dir, zig_command
+from btaot_tool.stub import runtime_dir
+from btaot_tool.zig import zig_command
 
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SETS = ("[ab]", "[^a]", "[a-c1]", "\\d", "\\.", "[a-]", "[^x-z:]")

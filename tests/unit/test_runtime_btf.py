@@ -10,7 +10,7 @@ import pytest
 from c_harness import build_harness
 from elftools.elf.elffile import ELFFile
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 HERE = Path(__file__).parent / "c"
 SOURCES = ("btf", "btf_index", "section", "str", "util")

@@ -12,7 +12,7 @@ from c_harness import build_harness
 from elftools.dwarf.callframe import FDE
 from elftools.elf.elffile import ELFFile
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="unwind tables are read on x86_64 only")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from c_harness import build_harness
 
-from btaot_tool.stub import zig_command
 from btaot_tool.targets import host_target
+from btaot_tool.zig import zig_command
 
 SOURCES = (
     "arch", "archive", "elf_file", "event_format", "host", "kernel_functions", "ld_cache", "str", "sys_bpf", "tracefs",

@@ -11,7 +11,7 @@ import pytest
 from c_harness import build_harness
 from elftools.elf.elffile import ELFFile
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 SOURCES = ("archive", "cursor", "elf_file", "lines", "textbuf", "util", "str", "errno_text")
 HERE = Path(__file__).parent

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from btaot_tool.payload.header import c_header
-from btaot_tool.stub import LAYOUT_HEADER, runtime_dir, zig_command
+from btaot_tool.stub import LAYOUT_HEADER, runtime_dir
+from btaot_tool.zig import zig_command
 
 HERE = Path(__file__).parent / "c"
 PROGRAMS = sorted(path for path in HERE.glob("test_*.c") if '"mock.h"' in path.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from btaot_tool import stub
+from btaot_tool.cache import cache_dir, temporary_cache
 from btaot_tool.targets import TARGETS, find_target
 from btaot_tool.variants import VARIANTS
 
@@ -60,6 +62,21 @@ def test_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert [path.read_text() for path in made] == ["plain", "lines"]
     monkeypatch.setattr(stub, "_CFLAGS", (*stub._CFLAGS, "-DX"))
     assert stub.cached_stub(find_target("x86_64")) != first, "other flags, other stub"
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BTAOT_CACHE", str(tmp_path / "file/cache"))
+    with pytest.raises(stub.ToolchainError, match=r"nothing can be kept in .*file/cache: (?s:.*)set BTAOT_CACHE"):
+        stub.cached_stub(find_target("x86_64"))
+
+
+def test_without_a_home_the_cache_is_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BTAOT_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert cache_dir() == cache_dir() == temporary_cache()
+    assert cache_dir().stat().st_mode & 0o777 == 0o700
 
 
 def _code(path: Path) -> bytes:

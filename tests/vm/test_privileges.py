@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 from .binaries import Binaries
 from .guest import Result, run_guest
