@@ -23,7 +23,7 @@ COMM = Str(16)
 _MODES = ("curr_ns", "init")
 
 
-def _namespace_id(g: Gen, shift: int) -> Any:
+def namespace_id(g: Gen, shift: int = 32) -> Any:
     """Return pid (shift 32) or tid (shift 0) as the tracer's pid namespace sees it.
 
     bpf_get_ns_current_pid_tgid fills struct bpf_pidns_info { u32 pid, tgid }; in the initial namespace the
@@ -60,7 +60,7 @@ def _process(name: str, shift: int) -> Entry:
         if args and isinstance(args[0], tree.Name) and args[0].name == "init":
             plain = g.helper("get_current_pid_tgid")
             return Scalar(UINT32, g.b.lshr(plain, const(32)) if shift else g.b.and_(plain, const(0xFFFFFFFF)))
-        return Scalar(UINT32, _namespace_id(g, shift))
+        return Scalar(UINT32, namespace_id(g, shift))
 
     return Entry(name, (0, 1), check, emit)
 

@@ -17,6 +17,7 @@ from ..payload.layout import ActionKind, MapRole, StackMode
 from ..sema.types import Stack, Type
 from ..syntax import tree
 from .base import Arg, Entry
+from .identity import namespace_id
 from .unwind import Unwinder
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _collect(g: Gen, typ: Stack, value: Any, depth: Any, tables: bool) -> None:
     size = g.clamp(size, width * typ.limit)
     g.b.store(_hash(g, frames, g.b.lshr(size, const(3)), typ.limit * width // 8), key)
     _set_word(g, key, 8, g.b.lshr(size, const(width.bit_length() - 1)))
-    _set_word(g, key, 12, _process(g) if typ.user else const(0))
+    _set_word(g, key, 12, namespace_id(g) if typ.user else const(0))  # the runtime looks in its own /proc
     _send_new(g, record, typ, size)
     for half in (0, 8):
         g.b.store(g.b.load(g.offset(key, half), typ=I64), g.offset(value, half))
@@ -122,10 +123,6 @@ def _collect(g: Gen, typ: Stack, value: Any, depth: Any, tables: bool) -> None:
 
 def _set_word(g: Gen, place: Any, offset: int, value: Any) -> None:
     g.b.store(g.b.trunc(value, I32), g.offset(place, offset), align=4)
-
-
-def _process(g: Gen) -> Any:
-    return g.b.lshr(g.helper("get_current_pid_tgid"), const(32))
 
 
 def _send_new(g: Gen, record: Any, typ: Stack, size: Any) -> None:

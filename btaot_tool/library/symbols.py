@@ -16,6 +16,7 @@ from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
 from .context import instance
+from .identity import namespace_id
 from .stacks import note_address
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _emit_usym(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
 def store_user_symbol(g: Gen, place: Memory, address: Any) -> Any:
     """Write an address of the current process with what its name needs; returns the process."""
     g.b.store(address, place.ptr)
-    pid = g.b.lshr(g.helper("get_current_pid_tgid"), const(32))
+    pid = namespace_id(g)
     g.b.store(g.b.trunc(pid, I32), g.offset(place.ptr, 8), align=4)
     probe = instance(g) if g.template.probe.kind in USER_PROBES else const(0)
     g.b.store(g.b.trunc(probe, I32), g.offset(place.ptr, 12), align=4)

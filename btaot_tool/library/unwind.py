@@ -14,6 +14,7 @@ from ..payload.layout import Feature, MapRole, StubPart, SymbolKind
 from ..sema.types import Space, Stack
 from ..symbols import Symbol
 from ..variants import available
+from .identity import namespace_id
 
 if TYPE_CHECKING:
     from ..codegen.gen import Gen
@@ -75,7 +76,7 @@ class Unwinder:
             g.helper("probe_read_kernel", saved, PT_REGS_SIZE, g.helper("task_pt_regs", task))
             for register, place in PT_REGS.items():
                 self._set(register, g.b.load(g.offset(saved, place), typ=I64, align=8))
-        self._set(PID, g.b.lshr(g.helper("get_current_pid_tgid"), const(32)))
+        self._set(PID, namespace_id(g))
         self._set(COUNT, const(0))
         self._read(TOP, Space.KERNEL, g.b.add(task, g.symbol(Symbol(SymbolKind.FIELD_OFFSET, "task_struct", "mm"))))
         place = g.symbol(Symbol(SymbolKind.FIELD_OFFSET, "mm_struct", "start_stack"))

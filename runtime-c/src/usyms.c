@@ -28,6 +28,8 @@
 #define KNOWN_LINES 1024
 /* A file is not longer than this: what has no function there has no name. */
 #define GUESS_AFTER (1u << 30)
+/* The device of a file that is not known from a mapping but from a uprobe: its path may be relative to us. */
+#define GUESSED UINT32_MAX
 /* Mappings kept of one process, the newest. */
 #define MAX_REGIONS 4096
 
@@ -195,8 +197,10 @@ int mapping_open(struct elf_file *elf, uint32_t pid, const struct mapping *m)
 		return read_vdso(elf, pid, m);
 	str_printf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)m->start,
 		   (unsigned long long)m->end);
-	if (m->path[0] != '/' || elf_map(elf, path) == 0)
-		return m->path[0] == '/' ? 0 : -ENOENT;
+	if (m->path[0] != '/' && m->major != GUESSED)
+		return -ENOENT;
+	if (elf_map(elf, path) == 0)
+		return 0;
 	n = str_printf(path, sizeof(path), "/proc/%u/root", pid);
 	str_printf(path + n, sizeof(path) - (size_t)n, "%.*s", (int)m->path_len, m->path);
 	return elf_map(elf, path) == 0 ? 0 : elf_map(elf, path + n);
@@ -310,7 +314,7 @@ static void guess_region(struct usyms *u, struct process *proc, uint64_t addr)
 		const struct instance *inst = &u->env->instances[i];
 		uint16_t kind = u->env->payload.attaches[inst->attach].kind;
 		struct region r = {.start = addr - inst->address, .end = addr + GUESS_AFTER};
-		struct mapping m = {.major = UINT32_MAX, .inode = i, .path = inst->target};
+		struct mapping m = {.major = GUESSED, .inode = i, .path = inst->target};
 
 		if (kind < BTAOT_PROBE_KIND_UPROBE || kind > BTAOT_PROBE_KIND_USDT || r.start & (page_size() - 1))
 			continue;

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,31 @@ def test_a_process_that_ends_at_once(build: Builder, kind: str, request: pytest.
     shown = traced.stop().stdout
     assert re.search(r"@s\[" + CALLS, shown), shown
     assert "@a[leaf]: 1\n" in shown
+
+
+def test_a_path_that_is_relative(build: Builder, fixed: Path) -> None:
+    """The place of the probe names a file as the script does: relative to where the tracer was started."""
+    binary = build(f"uprobe:./{fixed.name}:leaf {{ @s[ustack] = count(); }}")
+    code = (
+        "import os, signal, subprocess, sys\n"
+        "tracer = subprocess.Popen(sys.argv[1], stderr=subprocess.PIPE)\n"
+        "assert b'Attached' in tracer.stderr.readline()\n"
+        "tracer.send_signal(signal.SIGSTOP)\n"
+        "subprocess.run([sys.argv[2], 'outer'], check=True)\n"
+        "tracer.send_signal(signal.SIGCONT); tracer.send_signal(signal.SIGINT); tracer.wait()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, binary, fixed], cwd=fixed.parent, capture_output=True, text=True, check=True
+    )
+    assert re.search(r"@s\[" + CALLS, done.stdout), done
+
+
+def test_in_a_pid_namespace(build: Builder, moved: Path) -> None:
+    """Processes have other numbers there, by which the tracer has to look for them."""
+    asked = f'tracepoint:syscalls:sys_enter_getppid / comm == "{moved.name[:15]}" /'
+    binary = build(f"{asked} {{ @s[ustack] = count(); exit(); }}")
+    shown = run(["unshare", "--pid", "--fork", "--mount-proc", binary, "-q", "-c", f"{moved} ask nap=200"]).stdout
+    assert re.search(r"\n +asker\+\d+\n +main\+\d+\n", shown), shown
 
 
 def test_names_only_when_they_are_printed(build: Builder, moved: Path) -> None:
