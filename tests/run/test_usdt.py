@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,22 @@ def test_semaphores(build: Builder, shooter: Path, start: type[Shooter], option:
     of_one = rows(build, points, both, "--wait-detach", "-p", str(both[1].process.pid))
     assert of_one == (["@[4]: 2"], ["0 0", "1 1"])
     assert [one.fire() for one in both] == ["0 0", "0 0"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_semaphores_of_a_tracer_that_is_killed(
+    build: Builder, shooter: Path, start: type[Shooter], number: signal.Signals
+) -> None:
+    """Each tracer counts for one, which goes with it, whether it has time for that or not."""
+    one = start()
+    binary = build(f"usdt:{shooter}:armed, usdt:{shooter.parent}/libshooter.so:armed {{ @[arg0] = count(); }}")
+    traced = [Traced([binary, "--wait-detach"]) for _ in range(2)]
+    assert one.fire() == "1 1"
+    traced[0].send(number)
+    traced[0].process.wait()
+    assert one.fire() == "1 1"
+    traced[1].stop()
+    assert one.fire() == "0 0"
 
 
 def test_in_another_mount_namespace(build: Builder, shooter: Path, start: type[Shooter]) -> None:
