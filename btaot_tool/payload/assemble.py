@@ -39,8 +39,11 @@ def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str
     for symbol, (_, span) in generated.symbols.rows.items():
         _add_symbol(writer, symbol, span)
     text = bytearray()
+    block = None
     for template in generated.templates:
-        _add_program(writer, template, obj.program(template_section(template)), generated, text)
+        first = AttachFlag.FIRST if template.node is not block else AttachFlag(0)
+        _add_program(writer, template, obj.program(template_section(template)), generated, text, first)
+        block = template.node
     for action in generated.actions:
         _add_action(writer, types, action)
     for param in checked.params.values():
@@ -113,6 +116,7 @@ def _add_program(
     program: BpfProgram,
     generated: Generated,
     text: bytearray,
+    first: AttachFlag,
 ) -> None:
     symbols = list(generated.symbols.rows)
     rows = [_reloc(r, symbols) for r in program.relocs]
@@ -149,7 +153,9 @@ def _add_program(
     pairs = session_returns(generated.templates)
     sessions = {index for entry, back in pairs.items() for index in (entry, back.index)}
     for spec in template.attaches:
-        more = AttachFlag.NEEDS_IDENTITY if identity else AttachFlag(0)
+        more, first = first, AttachFlag(0)
+        if identity:
+            more |= AttachFlag.NEEDS_IDENTITY
         line, column = _position(spec.point.span)
         value, length = spec.value, spec.length
         if template.part:

@@ -311,13 +311,13 @@ class AttachFlag(enum.IntFlag):
     WILDCARD = 1  # target or name holds * ? [ ]
     OPTIONAL = 2  # missing is not an error whatever missing_probes says
     NEEDS_IDENTITY = 4  # the body uses ``probe``, ``func`` or per-instance facts
-    NO_PREDICATE = 8
+    FIRST = 8  # of its block: with it those up to the next FIRST
     VALUE_SYMBOL = 16  # ``value`` is the row of a load-time symbol that gives it
     PARAMS = 32  # its strings hold $1, $2, ..., which stand for positional parameters
     WHOLE = 64  # only where the kernel has bpf_for_each_map_elem; its parts, which follow, only where it has not
-    SESSION = 256  # a kprobe with its kretprobe, or that: one program for both where the kernel has kprobe sessions
     PART = 128  # ``length`` counts from 1; ``value``: 1 + the map whose rows run it, 0: it is run once
     ADDRESS = 512  # ``value`` is the address of the function ``name``, whose symbol the target lacks
+    OPEN = 1024  # leaves a part open, as patterns do: C++ overloads, a usdt's provider, a raw tracepoint's module
 
 
 class ProgramFlag(enum.IntFlag):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ..kernel.types import Tracepoint
-from ..payload.layout import ProbeKind
+from ..payload.layout import AttachFlag, ProbeKind
 from ..sema.ctypes import from_c, from_tracepoint
 from ..sema.types import UINT64, Array, Int, Ptr, Space, Str
 from ..syntax.tree import AttachPoint
@@ -88,7 +88,8 @@ class RawTracepointProbe(ProbeType):
             }
             args = {n: f if f.type.is_scalar else ArgField(n, UINT64, f.symbol) for n, f in args.items()}
         text = ":".join((self.name, *point.parts))
-        return AttachSpec(self, point, text, target=module, name=event, flags=wildcard_flag(*point.parts), args=args)
+        flags = wildcard_flag(*point.parts) | (AttachFlag(0) if module else AttachFlag.OPEN)
+        return AttachSpec(self, point, text, target=module, name=event, flags=flags, args=args)
 
 
 PROBES = (TracepointProbe(), RawTracepointProbe())

@@ -21,6 +21,7 @@ from ..syntax.tree import AttachPoint
 from .base import ArgField, AttachSpec, ParseContext, has_wildcard, wildcard_flag
 from .functions import FunctionProbe
 
+_UNSAFE = "Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
 _FORMAT = "Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]"
 
 
@@ -48,9 +49,11 @@ class UserFunctionProbe(FunctionProbe):
         if not name and has_wildcard(binary):
             raise self._bad(point, ctx, "Cannot use wildcards with absolute address")
         text = ":".join((self.name, *point.parts))
-        return AttachSpec(
-            self, point, text, target=binary, name=name, ns=lang, value=value, flags=wildcard_flag(binary, name)
-        )
+        flags = wildcard_flag(binary, name)
+        if lang:
+            flags |= AttachFlag.OPEN
+        refusal = "" if ctx.unsafe else _UNSAFE
+        return AttachSpec(self, point, text, target=binary, name=name, ns=lang, pin=refusal, value=value, flags=flags)
 
     def expand(self, spec: AttachSpec, ctx: ParseContext) -> list[AttachSpec]:
         """Where ``args`` is used the functions have to be known: each gets its own parameters."""
@@ -131,7 +134,7 @@ class UserFunctionProbe(FunctionProbe):
             symbols = guarded(lambda: program.cpp_symbols(spec.name), program)
         else:
             symbols = sorted(name for name in program.functions if fnmatchcase(name, spec.name))
-        flags = spec.flags & ~AttachFlag.WILDCARD | wildcard_flag(spec.target)
+        flags = spec.flags & ~(AttachFlag.WILDCARD | AttachFlag.OPEN) | wildcard_flag(spec.target)
         found = []
         for symbol in symbols:
             one = replace(spec, name=symbol, ns="", flags=flags, text=f"{self.name}:{spec.target}:{symbol}")

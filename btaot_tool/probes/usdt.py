@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..payload.layout import ProbeKind
+from ..payload.layout import AttachFlag, ProbeKind
 from ..sema.types import Space
 from ..syntax.tree import AttachPoint
 from .base import AttachSpec, ParseContext, ProbeType, wildcard_flag
@@ -20,7 +20,7 @@ class Usdt(ProbeType):
         binary, name = parts[0], parts[-1]
         provider = parts[1] if len(parts) == 3 else ""
         text = ":".join((self.name, *point.parts))
-        flags = wildcard_flag(binary, provider, name)
+        flags = wildcard_flag(binary, provider, name) | (AttachFlag(0) if provider else AttachFlag.OPEN)
         return AttachSpec(self, point, text, target=binary, name=name, ns=provider, flags=flags)
 
 

@@ -46,7 +46,8 @@ def check_program(
     code = native or NativeCode()
     config = read_config(program.config, diags, options.config)
     programs = Programs(options)
-    templates = _templates(program, ParseContext(kernel, diags, programs, options.target, options.unsafe))
+    context = ParseContext(kernel, diags, programs, options.target, options.unsafe)
+    templates = _templates(program, context, config.missing_probes != "error")
     table = _add_user_types(templates, table, programs)
     diags.check()
     if not templates:
@@ -83,7 +84,8 @@ def check_program(
     return Checked(program, kernel, table, config, templates, maps, variables, params, positional, code, files)
 
 
-def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:
+def _templates(program: tree.Program, ctx: ParseContext, lenient: bool) -> list[Template]:
+    """Return the programs; ``lenient``: attach points may be missing."""
     templates: list[Template] = []
     for node in program.probes:
         groups: dict[object, list[AttachSpec]] = {}
@@ -94,10 +96,31 @@ def _templates(program: tree.Program, ctx: ParseContext) -> list[Template]:
             with contextlib.suppress(CompileError):  # it is noted, and the others are looked at
                 for spec in parse_attach_point(point, here):
                     groups.setdefault(_group_key(spec, used, typed), []).append(spec)
+        if lenient and used:
+            groups = _without_unknown(groups, ctx.diags)
         for specs in groups.values():
             templates.append(Template(len(templates), specs[0].probe, node, specs))
     _check_instances(templates, ctx.diags)
     return templates
+
+
+#: Where only the kernel pack tells what the arguments are.
+_TYPED_BY_PACK = frozenset({ProbeKind.TRACEPOINT, ProbeKind.RAW_TRACEPOINT, ProbeKind.FENTRY, ProbeKind.FEXIT})
+
+
+def _without_unknown(groups: dict[object, list[AttachSpec]], diags: Diagnostics) -> dict[object, list[AttachSpec]]:
+    """Leave out those of the kernel whose arguments, which the block reads, are not known; not if that is all."""
+    known = {
+        key: specs
+        for key, specs in groups.items()
+        if specs[0].args is not None or specs[0].probe.kind not in _TYPED_BY_PACK
+    }
+    for spec in (spec for key, specs in groups.items() for spec in specs if known and key not in known):
+        names = ":".join(part for part in (spec.target, spec.name) if part)
+        message = f"No matches for {spec.probe.name} {names}. Skipping."
+        hint = "it is left out: the kernel pack does not know its arguments, which the block reads"
+        diags.warning(spec.point.span, message, hint)
+    return known or groups
 
 
 def _check_instances(templates: list[Template], diags: Diagnostics) -> None:

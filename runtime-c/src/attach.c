@@ -218,15 +218,15 @@ int attach_no_match(struct env *env, uint32_t attach)
 static int report_no_match(struct env *env, uint32_t attach)
 {
 	const struct btaot_attach *at = &env->payload.attaches[attach];
-	bool wildcard = at->flags & BTAOT_ATTACH_FLAG_WILDCARD;
 
 	if (at->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
 		return 0;
-	if (!env->host->why && !wildcard)
+	if (!env->host->why) {
+		if (at->flags & (BTAOT_ATTACH_FLAG_WILDCARD | BTAOT_ATTACH_FLAG_OPEN))
+			return 0;  /* one of several attach points may match nothing */
 		attach_no_match(env, attach);
+	}
 	report_why(env, at);
-	if (wildcard)
-		return 0;  /* one of several attach points may match nothing */
 	return env->cfg.missing_probes == MISSING_ERROR ? -ENOENT : 0;
 }
 
@@ -260,27 +260,38 @@ static int expand_one(struct env *env, uint32_t attach)
 	return 0;
 }
 
-/* Every block of the script needs an attach point; blocks are known by their line. */
+static const char *policy_hint(const struct env *env, const char *otherwise)
+{
+	return env->cfg.missing_probes == MISSING_ERROR ?
+	       " If this is expected, set the 'missing_probes' config variable to 'warn'." : otherwise;
+}
+
+static int report_no_block(struct env *env, uint32_t attach)
+{
+	env->host->last_report = NULL;  /* one for each block */
+	report(env, &env->payload.attaches[attach], "Probe has no valid attach points.%s",
+	       policy_hint(env, " It is being removed which may cause issues with program behavior."));
+	return -ENOENT;
+}
+
+/* Every block of the script needs an attach point. */
 static int check_blocks(struct env *env)
 {
-	bool failed = false, live;
-	uint32_t a, i, line;
+	const struct btaot_attach *at = env->payload.attaches;
+	uint32_t first, end, i = 0;
+	int ret = 0;
 
-	for (a = 0; a < env->payload.attach_count; a++) {
-		line = env->payload.programs[env->payload.attaches[a].program].line;
-		if (a && line == env->payload.programs[env->payload.attaches[a - 1].program].line)
-			continue;
-		for (live = false, i = 0; i < env->instance_count && !live; i++)
-			live = env->payload.programs[env->instances[i].program].line == line;
-		if (live || (env->payload.attaches[a].flags & BTAOT_ATTACH_FLAG_OPTIONAL))
-			continue;
-		failed = true;
-		report(env, &env->payload.attaches[a], "Probe has no valid attach points.%s",
-		       env->cfg.missing_probes == MISSING_ERROR ?
-		       " If this is expected, set the 'missing_probes' config variable to 'warn'." :
-		       " It is being removed which may cause issues with program behavior.");
+	for (first = 0; first < env->payload.attach_count; first = end) {
+		for (end = first + 1; end < env->payload.attach_count && !(at[end].flags & BTAOT_ATTACH_FLAG_FIRST);)
+			end++;
+		if (i < env->instance_count && env->instances[i].attach < end) {
+			while (i < env->instance_count && env->instances[i].attach < end)
+				i++;  /* instances come in the order of their attach points */
+		} else if (!(at[first].flags & BTAOT_ATTACH_FLAG_OPTIONAL)) {
+			ret = report_no_block(env, first);
+		}
 	}
-	return failed && env->cfg.missing_probes == MISSING_ERROR ? -ENOENT : 0;
+	return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
 }
 
 static int check_limits(struct env *env)
@@ -403,8 +414,7 @@ int attach_failed(struct env *env, struct instance *inst, int ret)
 	inst->missing = true;
 	if (at->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
 		return 0;
-	report(env, NULL, "Unable to attach probe: %s.%s", inst->name, env->cfg.missing_probes == MISSING_ERROR ?
-	       " If this is expected, set the 'missing_probes' config variable to 'warn'." : " Skipping.");
+	report(env, NULL, "Unable to attach probe: %s.%s", inst->name, policy_hint(env, " Skipping."));
 	return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
 }
 

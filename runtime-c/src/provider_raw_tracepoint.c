@@ -48,10 +48,10 @@ static int expand_raw_tracepoint(struct env *env, uint32_t attach)
 	struct expansion x = { env, attach, env->instance_count };
 	int ret;
 
+	if (*module && !is_pattern(module) && strcmp(module, "vmlinux") &&
+	    access(arena_printf("/sys/module/%s", module), F_OK))
+		return 0;  /* the module is not loaded */
 	if (!is_pattern(event)) {
-		if (*module && !is_pattern(module) && strcmp(module, "vmlinux") &&
-		    access(arena_printf("/sys/module/%s", module), F_OK))
-			return 0;  /* the module is not loaded */
 		add(env, attach, *module && !is_pattern(module) ? module : "vmlinux", event);
 		return 0;
 	}
@@ -75,7 +75,8 @@ static int attach_raw_tracepoint(struct env *env, struct instance *inst, uint64_
 	if (fd == -EINVAL && !typed)
 		fd = bpf_raw_tracepoint_open(inst->func, inst->prog_fd, 0);
 	if (fd == -ENOENT)
-		return attach_no_match(env, inst->attach);
+		return attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_OPEN && env->cfg.missing_probes == MISSING_ERROR ?
+		       attach_explain(env, fd, "Probe has no valid attach points.") : attach_no_match(env, inst->attach);
 	if (fd == -EINVAL)
 		return attach_explain(env, fd, "%s has fewer arguments than the program reads", inst->name);
 	if (fd < 0)

@@ -45,9 +45,9 @@ struct match {
 	uint64_t address, size;
 };
 
-static bool is_function(const struct elf_symbol *symbol, bool wildcard)
+static bool is_function(const struct elf_symbol *symbol)
 {
-	return symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC || (!wildcard && symbol->type == STT_OBJECT);
+	return symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC;
 }
 
 static int add_match(struct expansion *x, const struct elf_symbol *symbol)
@@ -81,7 +81,7 @@ static int visit_symbol(void *arg, const struct elf_symbol *symbol)
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
 	const char *name = attach_str(x->env, at->name);
 
-	if (!is_function(symbol, x->wildcard))
+	if (!is_function(symbol))
 		return 0;
 	if (x->wildcard)
 		return glob_match(name, symbol->name) || (HAS(SYMBOLS) && x->cpp && matches_cpp(symbol->name, name)) ? add_match(x, symbol) : 0;
@@ -93,12 +93,7 @@ static int compare_matches(const void *a, const void *b)
 	return strcmp(((const struct match *)a)->name, ((const struct match *)b)->name);
 }
 
-static const char *kind_name(const struct btaot_attach *at)
-{
-	return at->kind == BTAOT_PROBE_KIND_URETPROBE ? "uretprobe" : "uprobe";
-}
-
-static void add_instance(struct expansion *x, const char *func, uint64_t offset, uint64_t value)
+static struct instance *add_instance(struct expansion *x, const char *func, uint64_t offset, uint64_t value)
 {
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
 	const char *ns = attach_str(x->env, at->ns), *colon = *ns ? ":" : "";
@@ -108,25 +103,62 @@ static void add_instance(struct expansion *x, const char *func, uint64_t offset,
 	inst->func = func;
 	inst->address = offset;
 	inst->multi = host_has_multi(x->env, true);
-	if (!*func)
-		inst->name = arena_printf("%s:%s%s%s:%llu", kind_name(at), x->path, colon, ns, (unsigned long long)value);
-	else if (value)
-		inst->name = arena_printf("%s:%s%s%s:%s+%llu", kind_name(at), x->path, colon, ns, func,
-					  (unsigned long long)value);
-	else
-		inst->name = arena_printf("%s:%s%s%s:%s", kind_name(at), x->path, colon, ns, func);
+	inst->name = arena_printf("%s:%s%s%s:%s%s%s", provider_find(at->kind)->name, x->path, colon, ns, func,
+				  *func && value ? "+" : "", *func && !value ? "" : arena_printf("%llu", (unsigned long long)value));
+	return inst;
+}
+
+/* Why a place may not be probed: `offset` bytes into the function `name` (NULL: in none that is known) of `size` bytes. */
+static char *place_problem(const struct expansion *x, const struct instance *inst, const char *name, uint64_t offset, uint64_t size)
+{
+	const struct btaot_attach *at = attach_of(x->env, inst);
+	const char *refusal = attach_str(x->env, at->pin);
+
+	if (offset && offset >= size)
+		return arena_printf("\tOffset outside the function bounds ('%s' size is %llu)", name, (unsigned long long)size);
+	if (offset && at->kind == BTAOT_PROBE_KIND_URETPROBE)
+		return arena_printf("\turetprobes cannot be attached at function offset. (address resolved to: %s+%llu)", name,
+				    (unsigned long long)offset);
+	if (size || x->wildcard || !*refusal || *attach_str(x->env, at->build_id))
+		return NULL;  /* a build-id: it is known from debug information */
+	return arena_printf(name ? "\tCould not determine boundary for %s (symbol has size 0).\n%s" :
+			    "\tCould not determine instruction boundary for %s (binary appears stripped).\n%s",
+			    name ? name : inst->name, refusal);
+}
+
+/* Find the function that an address lies in. */
+static int visit_around(void *arg, const struct elf_symbol *symbol)
+{
+	struct match *m = arg;
+
+	if (!is_function(symbol) || m->address - symbol->value >= symbol->size)
+		return 0;
+	m->name = arena_strdup(symbol->name);
+	m->address -= symbol->value;
+	m->size = symbol->size;
+	return 1;
+}
+
+static void add_address(struct expansion *x, uint64_t offset)
+{
+	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
+	const char *name = attach_str(x->env, at->name);
+	struct instance *inst = add_instance(x, name, offset, *name ? 0 : at->value);
+	struct match m = { .address = at->value };
+
+	elf_symbols(&x->elf, visit_around, &m);
+	inst->layout = place_problem(x, inst, m.name, m.name ? m.address : 0, m.size);
 }
 
 static int add_by_address(struct expansion *x)
 {
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
-	const char *name = attach_str(x->env, at->name);
 	uint64_t offset;
 
 	if (!elf_address_to_offset(&x->elf, at->value, true, &offset))
 		return attach_explain(x->env, -ENOENT, "\tCould not resolve address: %s:0x%llx", x->path,
 				      (unsigned long long)at->value);
-	add_instance(x, name, offset, *name ? 0 : at->value);
+	add_address(x, offset);
 	return 0;
 }
 
@@ -134,6 +166,7 @@ static int add_by_name(struct expansion *x)
 {
 	const struct btaot_attach *at = &x->env->payload.attaches[x->attach];
 	const struct match *m;
+	struct instance *inst;
 	uint64_t offset;
 	int ret = elf_symbols(&x->elf, visit_symbol, x);
 
@@ -145,12 +178,8 @@ static int add_by_name(struct expansion *x)
 			continue;  /* in .dynsym and in .symtab */
 		if (!elf_address_to_offset(&x->elf, m->address, false, &offset))
 			continue;
-		if (at->value && at->value >= m->size) {
-			attach_explain(x->env, -ERANGE, "Offset outside the function bounds ('%s' size is %llu)", m->name,
-				       (unsigned long long)m->size);
-			continue;
-		}
-		add_instance(x, m->name, offset + at->value, at->value);
+		inst = add_instance(x, m->name, offset + at->value, at->value);
+		inst->layout = place_problem(x, inst, m->name, at->value, m->size);
 	}
 	return 0;
 }
@@ -214,9 +243,9 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 	free(x.matches);
 	x.path = target;
 	if (!x.files && !*attach_str(env, at->name) && !*attach_str(env, at->build_id) && !access(target, R_OK))
-		add_instance(&x, "", at->value, at->value);  /* code without ELF around it */
+		add_address(&x, at->value);  /* code without ELF around it */
 	else if (!x.files && ret >= 0)
-		attach_explain(env, -ENOENT, "%s target file '%s' does not exist or is not executable", kind_name(at), target);
+		attach_explain(env, -ENOENT, "%s target file '%s' does not exist or is not executable", provider_find(at->kind)->name, target);
 	return ret < 0 && ret != -ENOENT ? ret : 0;
 }
 
@@ -247,6 +276,8 @@ int uprobe_attach(struct env *env, struct instance *inst, bool returns, uint64_t
 
 static int attach_uprobe(struct env *env, struct instance *inst, uint64_t cookie)
 {
+	if (inst->layout)
+		return attach_explain(env, -EINVAL, "%s", (const char *)inst->layout);
 	return uprobe_attach(env, inst, attach_of(env, inst)->kind == BTAOT_PROBE_KIND_URETPROBE, 0, cookie);
 }
 
@@ -295,6 +326,9 @@ int uprobe_attach_multi(struct env *env, struct instance **insts, uint32_t count
 
 static int attach_uprobe_multi(struct env *env, struct instance **insts, uint32_t count)
 {
+	for (uint32_t i = 0; i < count; i++)
+		if (insts[i]->layout)
+			return attach_uprobe(env, insts[i], 0);
 	return uprobe_attach_multi(env, insts, count, NULL);
 }
 

@@ -143,7 +143,7 @@ def test_uprobe_in_code_without_elf(build: Builder, tmp_path: Path) -> None:
     """An address in any file counts from its start."""
     code = tmp_path / "code"
     code.write_bytes(b"\xb8\x07\0\0\0\xc3")  # mov eax, 7; ret
-    traced = Traced([build(f"uprobe:{code}:0x0 {{ @[probe, pid] = count(); }}")])
+    traced = Traced([build(f"uprobe:{code}:0x0 {{ @[probe, pid] = count(); }}", unsafe=True)])
     process = subprocess.Popen([sys.executable, "-c", CALL_FLAT, code], stdout=subprocess.PIPE, text=True)
     assert process.communicate(timeout=10)[0] == "7\n"
     assert traced.stop().stdout.strip() == f"@[uprobe:{code}:0, {process.pid}]: 1"
