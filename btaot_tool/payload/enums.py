@@ -316,6 +316,7 @@ class AttachFlag(enum.IntFlag):
     PARAMS = 32  # its strings hold $1, $2, ..., which stand for positional parameters
     WHOLE = 64  # only where the kernel has bpf_for_each_map_elem; its parts, which follow, only where it has not
     PART = 128  # ``length`` counts from 1; ``value``: 1 + the map whose rows run it, 0: it is run once
+    SESSION = 256  # a kprobe with its kretprobe, or that: one program for both where the kernel has kprobe sessions
     ADDRESS = 512  # ``value`` is the address of the function ``name``, whose symbol the target lacks
     OPEN = 1024  # leaves a part open, as patterns do: C++ overloads, a usdt's provider, a raw tracepoint's module
 
