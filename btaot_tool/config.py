@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .diagnostics import Diagnostics
-from .syntax.literals import LiteralError, integer_value
-from .syntax.tree import ConfigVar
+
+if TYPE_CHECKING:
+    from .syntax.tree import ConfigVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,8 @@ def _convert(variable: Variable, value: int | bool | str) -> int | bool | str | 
     if variable.type is int:
         if isinstance(value, int):
             return int(value)
+        from .syntax.literals import LiteralError, integer_value  # who only reads flags needs no grammar
+
         try:
             return integer_value(value)[0]
         except LiteralError:

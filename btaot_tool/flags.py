@@ -8,7 +8,6 @@ from typing import NoReturn
 
 from .config import environment_config
 from .options import DUMPS, Options
-from .symbols.minimum import kernel_version
 from .targets import Target
 
 
@@ -25,6 +24,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _version(text: str) -> str:
+    from .symbols.minimum import kernel_version
+
     try:
         kernel_version(text)
     except ValueError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 from pathlib import Path
 
 from . import __version__
@@ -23,6 +22,8 @@ def package_dir() -> Path:
 
 def backend_version(package: str) -> str:
     """Return the version of an installed package without importing it, '' if it is not installed."""
+    import importlib.metadata  # takes long itself
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

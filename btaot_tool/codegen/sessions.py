@@ -20,16 +20,20 @@ _IDENTITY = frozenset({"probe", "__builtin_probe"})
 
 def session_returns(templates: list[Template]) -> dict[int, Template]:
     """Return the kretprobe's template, as a part of the kprobe's program, by the index of the kprobe's."""
-    eligible = [t for t in templates if _is_eligible(t)]
+    returns: dict[str, list[Template]] = {}
+    entries = []
+    for template in templates:
+        if _is_eligible(template):
+            if template.kind is ProbeKind.KPROBE:
+                entries.append(template)
+            else:
+                returns.setdefault(template.args.name, []).append(template)
     found: dict[int, Template] = {}
-    taken: set[int] = set()
-    for entry in eligible:
-        if entry.kind is not ProbeKind.KPROBE:
-            continue
-        returns = [t for t in eligible if t.kind is ProbeKind.KRETPROBE and t.args.name == entry.args.name]
-        if len(returns) == 1 and returns[0].index not in taken:
-            taken.add(returns[0].index)
-            found[entry.index] = replace(returns[0], inside=entry.index)
+    for entry in entries:
+        candidates = returns.get(entry.args.name, ())
+        if len(candidates) == 1:
+            del returns[entry.args.name]  # taken
+            found[entry.index] = replace(candidates[0], inside=entry.index)
     return found
 
 

@@ -44,6 +44,7 @@ class TypeImage:
         self._types: dict[int, CType] = {0: CVoid()}
         self._structs: dict[str, CStruct | None] = {}
         self._enums: dict[str, CEnum | None] = {}
+        self._enumerators: dict[str, tuple[CEnum, int] | None] = {}
 
     # ---- the TypeTable protocol
 
@@ -68,6 +69,11 @@ class TypeImage:
 
     def enumerator(self, name: str) -> tuple[CEnum, int] | None:
         """Find an enumerator of any enum."""
+        if name not in self._enumerators:  # most names are none, which takes a look at every string
+            self._enumerators[name] = self._find_enumerator(name)
+        return self._enumerators[name]
+
+    def _find_enumerator(self, name: str) -> tuple[CEnum, int] | None:
         offset = self.columns.string_offset(name)
         if offset is None:
             return None

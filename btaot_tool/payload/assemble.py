@@ -9,7 +9,6 @@ from ..bpf.object import CALL, CALLBACK, IMM32, IMM64, OFFSET, BpfObject, BpfPro
 from ..codegen.actions import Action
 from ..codegen.module import Generated, MapPlan, param_offset, program_name, template_section
 from ..codegen.parts import driving_map
-from ..codegen.sessions import session_returns
 from ..diagnostics import Span, quote
 from ..payload.layout import ActionKind, AttachFlag, ParamType, ProgramFlag, RelocForm, SymbolKind
 from ..probes import AttachSpec
@@ -39,10 +38,11 @@ def assemble(checked: Checked, generated: Generated, obj: BpfObject, script: str
     for symbol, (_, span) in generated.symbols.rows.items():
         _add_symbol(writer, symbol, span)
     text = bytearray()
+    facts = _Facts(generated)
     block = None
     for template in generated.templates:
         first = AttachFlag.FIRST if template.node is not block else AttachFlag(0)
-        _add_program(writer, template, obj.program(template_section(template)), generated, text, first)
+        _add_program(writer, template, obj.program(template_section(template)), facts, text, first)
         block = template.node
     for action in generated.actions:
         _add_action(writer, types, action)
@@ -110,15 +110,25 @@ def _add_symbol(writer: PayloadWriter, symbol: Symbol, span: Span | None) -> Non
     writer.add("symbol", a=symbol.a, b=symbol.b, **row)
 
 
+class _Facts:
+    """What all programs are looked up in."""
+
+    def __init__(self, generated: Generated) -> None:
+        self.generated = generated
+        self.symbols = list(generated.symbols.rows)
+        self.sessions = {index for entry, back in generated.sessions.items() for index in (entry, back.index)}
+        self.driven = {t.index for t in generated.templates if t.part}
+
+
 def _add_program(
     writer: PayloadWriter,
     template: Template,
     program: BpfProgram,
-    generated: Generated,
+    facts: _Facts,
     text: bytearray,
     first: AttachFlag,
 ) -> None:
-    symbols = list(generated.symbols.rows)
+    generated, symbols = facts.generated, facts.symbols
     rows = [_reloc(r, symbols) for r in program.relocs]
     identity = any(symbols[int(r["symbol"])].kind in _IDENTITY for r in rows if r["form"] == int(RelocForm.IMM64))
     flags = ProgramFlag(0)
@@ -150,8 +160,6 @@ def _add_program(
         line=template.node.span.line,
     )
     text += program.insns
-    pairs = session_returns(generated.templates)
-    sessions = {index for entry, back in pairs.items() for index in (entry, back.index)}
     for spec in template.attaches:
         more, first = first, AttachFlag(0)
         if identity:
@@ -162,9 +170,9 @@ def _add_program(
             more |= AttachFlag.PART
             driving = driving_map(template)
             value, length = 0 if driving is None else 1 + generated.map_index[driving.name], template.part
-        elif template.index in sessions:
+        elif template.index in facts.sessions:
             more |= AttachFlag.SESSION
-        elif any(t.part and t.index == template.index for t in generated.templates):
+        elif template.index in facts.driven:
             more |= AttachFlag.WHOLE
         if spec.value_symbol is not None:
             value = generated.symbols.number(spec.value_symbol, None)

@@ -57,7 +57,7 @@ class Field:
     doc: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a key of caches
 class Record:
     """A C struct of the payload.  Fields are laid out naturally aligned, without implicit padding."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from ..targets import Target
@@ -51,7 +52,7 @@ class PayloadWriter:
         """Append a row to the record's table and return its index; fields not given are 0, references NONE."""
         rows = self._table(record_name)
         shape = struct_layout(RECORDS_BY_NAME[record_name])
-        rows.append(self._pack(shape, _defaults(shape) | self._numbers(shape.record, values)))
+        rows.append(self._pack(shape, _defaults(shape.record) | self._numbers(shape.record, values)))
         return len(rows) - 1
 
     def intern(self, record_name: str, /, **values: Value) -> int:
@@ -61,7 +62,7 @@ class PayloadWriter:
         """
         self._table(record_name)
         shape = struct_layout(RECORDS_BY_NAME[record_name])
-        numbers = _defaults(shape) | self._numbers(shape.record, values)
+        numbers = _defaults(shape.record) | self._numbers(shape.record, values)
         identity = (record_name, tuple((k, v) for k, v in sorted(numbers.items()) if v and k not in POSITION_FIELDS))
         if identity not in self._interned:
             self._interned[identity] = self.add(record_name, **numbers)
@@ -147,13 +148,16 @@ class PayloadWriter:
 
     def _numbers(self, record: layout.Record, values: Mapping[str, Value]) -> dict[str, int]:
         """Check names and ranges; strings become offsets."""
-        shape = struct_layout(record)
-        slots = {slot.name: slot for slot in shape.slots}
+        slots = _slots(record)
         numbers = {}
         for name, value in values.items():
             if name not in slots:
                 raise PayloadError(f"payload: record {record.name!r} has no field {name!r}; known: {', '.join(slots)}")
-            numbers[name] = self._number(record.name, slots[name], value)
+            slot, low, high = slots[name]
+            if type(value) is int and low <= value < high:
+                numbers[name] = value
+            else:
+                numbers[name] = self._number(record.name, slot, value)
         return numbers
 
     def _number(self, record_name: str, slot: Slot, value: Value) -> int:
@@ -163,16 +167,27 @@ class PayloadWriter:
                 raise PayloadError(f"{where}: a text for a field of type {slot.field.type}")
             return self.string(value)
         number = int(value)
-        bits = slot.size * 8
-        low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if slot.field.type == "i64" else (0, 1 << bits)
+        low, high = _range(slot)
         if not low <= number < high:
             raise PayloadError(f"{where}: {number} does not fit {slot.field.type}")
         return number
 
     def _pack(self, shape: StructLayout, numbers: Mapping[str, int]) -> bytes:
-        return struct.pack(self.target.byteorder + shape.format, *(numbers.get(slot.name, 0) for slot in shape.slots))
+        return struct.pack(self.target.byteorder + shape.format, *map(numbers.__getitem__, _slots(shape.record)))
 
 
-def _defaults(shape: StructLayout) -> dict[str, int]:
+@cache
+def _slots(record: layout.Record) -> dict[str, tuple[Slot, int, int]]:
+    """Return the fields by name: each with the smallest number that fits, and the first that is too large."""
+    return {slot.name: (slot, *_range(slot)) for slot in struct_layout(record).slots}
+
+
+def _range(slot: Slot) -> tuple[int, int]:
+    bits = slot.size * 8
+    return (-(1 << (bits - 1)), 1 << (bits - 1)) if slot.field.type == "i64" else (0, 1 << bits)
+
+
+@cache
+def _defaults(record: layout.Record) -> dict[str, int]:
     """Return what fields that are not given hold."""
-    return {slot.name: layout.NONE if slot.field.type == "ref" else 0 for slot in shape.slots}
+    return {slot.name: layout.NONE if slot.field.type == "ref" else 0 for slot in struct_layout(record).slots}

@@ -7,6 +7,8 @@ ends the worker at once, also in the middle of a compilation.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import queue
 import signal
@@ -23,6 +25,8 @@ from .protocol import Message, encode_diagnostics, read_frame, write_frame
 if TYPE_CHECKING:
     from ..compiler import CompileResult
 
+GARBAGE = 500_000  # objects after which the worker looks for garbage: those of 2,000 lines
+
 
 def main() -> None:
     """Serve until the end of standard input."""
@@ -31,7 +35,11 @@ def main() -> None:
     os.dup2(2, 1)
     requests: queue.Queue[Message] = queue.Queue()
     threading.Thread(target=_read_requests, args=(sys.stdin.buffer, requests), daemon=True).start()
+    _import_compiler()
+    gc.disable()  # what a script needs lives until it is compiled: looking through it meanwhile finds no garbage
     while True:
+        if gc.get_count()[0] > GARBAGE:
+            gc.collect()
         request = requests.get()
         if request["op"] == "build":
             threading.Thread(target=_import_lief, daemon=True).start()
@@ -43,6 +51,20 @@ def _read_requests(stream: BinaryIO, requests: queue.Queue[Message]) -> None:
     while (frame := read_frame(stream)) is not None:
         requests.put(frame[0])
     os._exit(0)
+
+
+def _import_compiler() -> None:
+    """Import what every script needs, while the client still reads its arguments."""
+    with contextlib.suppress(ModuleNotFoundError):  # said in the answer to a request
+        from ..bpf import object as _  # noqa: F401
+        from ..codegen import debug, gen, llvm, parts  # noqa: F401
+        from ..expand import expand  # noqa: F401
+        from ..kernel import pack  # noqa: F401
+        from ..payload import assemble  # noqa: F401
+        from ..sema import program  # noqa: F401
+        from ..symbols import minimum  # noqa: F401
+
+        llvm.data_layout("bpfel")
 
 
 def _import_lief() -> None:
