@@ -57,6 +57,7 @@ def _quick_passes() -> Any:
     passes.add_aggressive_dce_pass()
     passes.add_simplify_cfg_pass()
     passes.add_instruction_combine_pass()
+    passes.add_global_dead_code_eliminate_pass()  # callbacks of loops that are none
     return passes
 
 
