@@ -18,6 +18,7 @@
 #include "unwind.h"
 #include "util.h"
 
+#define SCRATCH_SLOTS 4 /* of each CPU */
 #define OLD_KEY_MAX 512 /* MAX_BPF_STACK: the limit of keys before 5.16 */
 #define PREALLOC_LIMIT (32ull << 20) /* bytes */
 #define RINGBUF_FLOOR_KB 256u
@@ -175,6 +176,8 @@ static int map_create(struct env *env, uint32_t index, int *no_prealloc)
 		spec.max_entries = unwind_entries(env);
 	} else if (m->role == BTAOT_MAP_ROLE_PERF) {
 		spec.max_entries = env->cpu_count;
+	} else if (m->role == BTAOT_MAP_ROLE_SCRATCH) {
+		spec.max_entries = env->cpu_count * SCRATCH_SLOTS;
 	} else if (map_allocates(m) && spec.max_entries > 1 && map_is_big(env, m, &spec)) {
 		if (*no_prealloc < 0)
 			*no_prealloc = no_prealloc_allowed();
