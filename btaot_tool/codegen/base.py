@@ -68,6 +68,7 @@ class FunctionBase:
         self.done = self.function.append_basic_block("done")
         self.leaves = False
         self._scratch_var = self._alloca(PTR)
+        self._through: Any = None  #: the slot of ``opaque``
         self.result = None
         self._pools: dict[int, list[Any]] = {}
         self._borrowed: list[list[tuple[int, Any]]] = [[]]
@@ -205,9 +206,10 @@ class FunctionBase:
 
     def opaque(self, value: Any) -> Any:
         """Return a 64-bit value that LLVM knows nothing of; the verifier follows it through its stack slot."""
-        cell = self.cell()
-        self.b.store(value, cell)
-        return volatile_load(self.b, cell)
+        if self._through is None:  # one for all: it takes stack
+            self._through = self.cell()
+        self.b.store(value, self._through)
+        return volatile_load(self.b, self._through)
 
     def count_loss(self, offset: int, amount: Any = None) -> None:
         """Add one, or another amount, to a counter of the globals map."""

@@ -107,7 +107,7 @@ class Gen(Loops):
         if node.op == "=":
             self._set(cell, typ, node.value)
             return
-        old = Scalar(typ, self.b.load(cell, typ=I64))
+        old = Scalar(typ, self.load_variable(variable))
         op = node.op[:-1]
         new = self._operate(op, old, node.value, self.template.types[target])
         self.b.store(self.fit(self.as_scalar(new), typ), cell)
@@ -258,7 +258,7 @@ class Gen(Loops):
         if isinstance(typ, Struct) and typ.kernel:
             return Place(typ, self.b.load(cell, typ=I64), typ.space)
         if typ.is_scalar:
-            return Scalar(typ, self.b.load(cell, typ=I64))
+            return Scalar(typ, self.load_variable(variable))
         return Memory(typ, cell)
 
     def _MapRef(self, node: tree.MapRef) -> Value:
@@ -308,7 +308,7 @@ class Gen(Loops):
         assert isinstance(target, tree.Variable)
         variable = self.template.variables[target]
         cell = self.variable(variable)
-        old = self.b.load(cell, typ=I64)
+        old = self.load_variable(variable)
         new = self.fit(self.b.add(old, step), self.checked.variable_type(self.template, variable))
         self.b.store(new, cell)
         return old if want == "old" else new

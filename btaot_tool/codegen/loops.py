@@ -14,12 +14,12 @@ from typing import Any
 
 from ..payload.layout import Feature
 from ..sema.env import MapInfo, Variable
-from ..sema.types import Agg, Ptr, Struct, Tuple, Type
+from ..sema.types import Agg, Int, Ptr, Struct, Tuple, Type
 from ..symbols import feature
 from ..syntax import tree
 from ..syntax.walk import walk
 from .events import Events
-from .llvm import I64, PTR, const, ir
+from .llvm import I64, PTR, const, ir, volatile_load
 from .module import NAME_LIMIT, program_name
 from .parts import emit_row, shared_cell
 from .values import Memory, Value
@@ -27,9 +27,10 @@ from .values import Memory, Value
 CONTEXT, SCRATCH, GONE, WORDS = 0, 1, 2, 3  # words of the bridge
 MAX_UNROLL = 100
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
+MAX_REGISTERS = 16  # integer variables that LLVM keeps: in registers, and where these are taken on the stack
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
-_FRAME = ("function", "result", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_pools",
-          "_borrowed", "_loops", "_variables", "_free_bridges", "_in_callback")  # fmt: skip
+_FRAME = ("function", "result", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_through",
+          "_pools", "_borrowed", "_loops", "_variables", "_free_bridges", "_in_callback")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Loops(Events):
         self._in_callback = False
         self._free_bridges: dict[int, list[Any]] = {}
         self._callbacks = 0
+        self._integers: list[int] = []  # variables of the program so far
         if any(self._has_frame(node) for node in walk(self.template.node.body)):
             self.stack_budget = LOOP_STACK_BUDGET
 
@@ -71,7 +73,11 @@ class Loops(Events):
             self._variables[key] = shared_cell(self, variable)
         elif key not in self._variables:
             typ = self.checked.variable_type(self.template, variable)
-            if typ.is_scalar or is_lazy(typ):
+            if isinstance(typ, Int):
+                self._integers.append(key)
+            if isinstance(typ, Int) and len(self._integers) > MAX_REGISTERS:
+                self._variables[key] = self.scratch_word()
+            elif typ.is_scalar or is_lazy(typ):
                 cell = self.cell()
                 self._entry.store(const(0), cell)
                 self._variables[key] = cell
@@ -80,6 +86,12 @@ class Loops(Events):
                 self._variables[key] = self._borrowed[-1].pop()[1]  # never free again
         cell = self._variables[key]
         return self._slot_ptr(cell) if isinstance(cell, int) else cell
+
+    def load_variable(self, variable: Variable) -> Any:
+        """Return the value of a scalar.  LLVM may not keep those that do not fit into registers: that takes stack."""
+        cell = self.variable(variable)
+        crowded = id(variable.decl) in self._integers[MAX_REGISTERS:]
+        return volatile_load(self.b, cell) if crowded else self.b.load(cell, typ=I64)
 
     # ---- jumps and plain loops -----------------------------------------------------------------
 
