@@ -37,6 +37,7 @@ def compile_script(source: Source, options: Options) -> CompileResult:
 def _compile(source: Source, options: Options) -> CompileResult:
     from .bpf.object import read_object
     from .codegen import generate
+    from .codegen.limits import check_maps
     from .codegen.parts import driven_loops
     from .expand import expand
     from .payload.assemble import assemble
@@ -55,6 +56,7 @@ def _compile(source: Source, options: Options) -> CompileResult:
     check_minimum(generated.symbols, options.min_kernel, driven_loops(generated.templates), diags)
     _dump(options, "ir", generated.ir_text)
     obj = read_object(generated.object)  # -> programs and relocations
+    check_maps(generated, obj, diags)
     obj = _link(obj, checked, generated, diags)  # -> with the functions of imported C
     meta, text = assemble(checked, generated, obj, source.name)  # -> payload
     return CompileResult(meta, text, diags.items, [*expanded.dependencies, *checked.files])

@@ -26,11 +26,12 @@ from .values import Memory, Value
 
 CONTEXT, SCRATCH, GONE, WORDS = 0, 1, 2, 3  # words of the bridge
 MAX_UNROLL = 100
+MAX_NESTED = 6  # callbacks: the kernel allows 8 frames, and one may be imported C
 MAX_LOOPS = 1 << 23  # BPF_MAX_LOOPS: what bpf_loop accepts
 MAX_REGISTERS = 16  # integer variables that LLVM keeps: in registers, and where these are taken on the stack
 LOOP_STACK_BUDGET = 192  # of programs with callbacks: all frames share 512 bytes
 _FRAME = ("function", "result", "ctx", "done", "leaves", "b", "_scope", "_entry", "_body", "_scratch_var", "_through",
-          "_pools", "_borrowed", "_loops", "_variables", "_free_bridges", "_in_callback")  # fmt: skip
+          "_pools", "_borrowed", "_loops", "_variables", "_free_bridges", "_depth")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Loops(Events):
         super().__init__(*args)
         self._variables: dict[int, Any] = {}
         self._loops: list[tuple[Any, Any]] = []
-        self._in_callback = False
+        self._depth = 0  # of callbacks
         self._free_bridges: dict[int, list[Any]] = {}
         self._callbacks = 0
         self._integers: list[int] = []  # variables of the program so far
@@ -214,7 +215,10 @@ class Loops(Events):
             if check is not None:
                 check(result)
 
-        if self._in_callback:  # a host that accepted the outer callback accepts this one
+        if self._depth == MAX_NESTED:
+            inline()
+            return
+        if self._depth:  # a host that accepted the outer callback accepts this one
             with_callback()
             return
         self.when(self.has(Feature.BPF_LOOP), with_callback, inline)
@@ -239,6 +243,8 @@ class Loops(Events):
         if self.template.part:
             emit_row(self, node)
             return
+        if self._depth > MAX_NESTED:
+            self.mod.diags.error(node.span, f"loops over maps can be nested {MAX_NESTED + 1} deep", code="limit")
         info = self.map_info(node.map)
         # A block with parts is not refused: its need is a symbol of its own, apart from that of other blocks.
         driven = self.template.index in self.mod.driven
@@ -399,7 +405,7 @@ class Loops(Events):
         self._open(f"callback_{self._callbacks}_of_{program_name(self.template)}"[:NAME_LIMIT], params)
         self.function.linkage = "internal"
         self.function.attributes.add("noinline")
-        self._variables, self._loops, self._in_callback = scratch, [], True
+        self._variables, self._loops, self._depth = scratch, [], self._depth + 1
         self._free_bridges = {}
         yield
         for name, value in saved.items():

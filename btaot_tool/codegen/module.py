@@ -214,6 +214,7 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
     """Generate the code of all templates; raises CompileError for what cannot be expressed in BPF."""
     from .debug import DebugInfo
     from .gen import Gen
+    from .limits import check_size
     from .parts import with_parts
     from .sessions import session_returns
 
@@ -237,6 +238,7 @@ def generate(checked: Checked, options: Options, diags: Diagnostics) -> Generate
             functions[0].open_session(functions[1].function)
         for function in functions:
             section = function.generate()
+            check_size(function.template, function.function, diags)
             if function.uses_scratch:
                 scratch.add(section)
     diags.check()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..diagnostics import CompileError, Diagnostic, Severity, Source
+from ..diagnostics import CompileError, Diagnostic, Severity, Source, Span
 from ..options import Options
 from ..version import package_dir
 from .protocol import Message, decode_diagnostics, read_frame, write_frame
 
+_STACK = re.compile(r"error: (.+):(\d+):(\d+): in function .*: Looks like the BPF stack limit is exceeded")
 _TAIL = 2000  # bytes of a dead worker's last words that are shown
 _PATIENCE = 2.0  # seconds that a worker gets to leave
 
@@ -146,7 +148,7 @@ class WorkerPool:
             reply, block, printed = worker.ask(request)
         except WorkerDied as death:
             worker.close()
-            raise CompileError([_crash(request["name"], str(death))]) from None
+            raise CompileError([_crash(Source(request["name"], request["text"]), str(death))]) from None
         except BaseException:  # interrupted: the answer would come to the wrong question
             worker.close()
             raise
@@ -169,10 +171,15 @@ class WorkerPool:
             self._idle.append(worker)
 
 
-def _crash(name: str, last_words: str) -> Diagnostic:
+def _crash(source: Source, last_words: str) -> Diagnostic:
+    if stack := _STACK.search(last_words):
+        line, column = int(stack[2]), int(stack[3])
+        span = Span(source, line, column, line, column + 1) if stack[1] == source.name else None
+        message = "the variables and values of this block need more than the 512 bytes of a BPF stack"
+        return Diagnostic(Severity.ERROR, message, span, "divide it into several blocks for the same probe", "limit")
     return Diagnostic(
         Severity.ERROR,
-        f"the compiler's backend broke while it worked on {name}: {last_words}",
+        f"the compiler's backend broke while it worked on {source.name}: {last_words}",
         None,
         "this is a bug of btaot; please report it with the script",
         "backend-crash",
