@@ -19,6 +19,7 @@ class _Machine:
     macros: tuple[str, ...]
 
 
+_SYSTEM = ("__linux__", "__linux", "__unix__", "__unix")  # for any machine: headers such as drm/drm.h ask
 _MACHINES = {
     "x86_64": _Machine("x86", ("__x86_64__", "__x86_64")),
     "aarch64": _Machine("aarch64", ("__aarch64__",)),
@@ -34,7 +35,7 @@ _MACHINES = {
 def target_options(target: Target) -> list[str]:
     """Return the options that compile C definitions for the BPF machine as the target's own compiler would read
     them."""
-    macros = [f"-D{macro}" for macro in _MACHINES[target.name].macros]
+    macros = [f"-D{macro}" for macro in (*_SYSTEM, *_MACHINES[target.name].macros)]
     return ["-target", f"{target.bpf_triple}-freestanding", "-std=gnu11", "-w", "-nostdinc", *macros]
 
 

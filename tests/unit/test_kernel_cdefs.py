@@ -157,6 +157,12 @@ def test_own_header(tmp_path: Path) -> None:
     assert [path.name for path in table.files] == ["mine.h"]
 
 
+def test_headers_that_ask_for_the_system() -> None:
+    """Off Linux this one wants headers of BSD."""
+    table = parse("#include <drm/i915_drm.h>\n")
+    assert table.struct("struct drm_i915_gem_create") is not None
+
+
 def test_c_library_headers() -> None:
     table = parse(
         "#include <sys/stat.h>\n#include <netinet/in.h>\n#include <stdint.h>\nstruct a { struct stat s; uint16_t u; };"
