@@ -25,6 +25,7 @@ HEADER = 8
 TIMERS = (ProbeKind.INTERVAL, ProbeKind.PROFILE)
 RUNNING = 0  # offset of the word that lets programs run, in the globals map
 LOST = 8  # offset of the counter in the globals map
+EXIT = 40  # offset of the word for an exit() whose event is lost
 DYNAMIC_MIN = 64  # strings that can be longer than this are sent with their real length
 EVENTFUL = frozenset({"exit", "ctx", "kstack", "ustack", "dw_ustack", "usym"})
 MARK = 0x8000  # in a length: the string was cut
@@ -93,9 +94,17 @@ class Events(Maps):
         record = self.helper_ptr("ringbuf_reserve", self.internal_map(MapRole.RINGBUF), size, 0)
         self.when(
             self.is_null(record),
-            lambda: self.count_loss(LOST),
+            lambda: self._lost(action, items),
             lambda: self._fill(record, number, size, action, items, early),
         )
+
+    def _lost(self, action: Action, items: list[Item]) -> None:
+        self.count_loss(LOST)
+        if action.kind is ActionKind.EXIT:  # the run must end all the same
+            item = items[0]
+            code = const(item.number) if item.node is None else self.scalar(item.node)
+            code = self.b.or_(self.b.and_(code, const(0xFF)), const(0x100))
+            self.b.store(code, self.global_word(EXIT), align=8)
 
     def _fill(
         self, record: Any, number: int, size: int, action: Action, items: list[Item], early: dict[int, Any]

@@ -88,7 +88,7 @@ def _map_name(payload: Payload, symbol: Row) -> str:
 
 
 #: words of the globals map (docs/architecture.md)
-_GLOBALS = {0: "running", 8: "events lost", 16: "scratch busy", 24: "stacks lost"}
+_GLOBALS = {0: "running", 8: "events lost", 16: "scratch busy", 24: "stacks lost", 40: "exit"}
 
 
 def _map_value(payload: Payload, symbol: Row) -> str:

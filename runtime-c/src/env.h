@@ -95,6 +95,7 @@ struct globals {
 	uint64_t scratch_busy;
 	uint64_t stack_lost;
 	uint64_t reserved2;
+	uint64_t exit;                  /* 256 + code: an exit() whose event found no room */
 };
 
 #endif

@@ -45,7 +45,12 @@ static int pid_parse(const char *value, pid_t *out)
 
 static int set_pid(struct env *env, const char *value)
 {
-	return pid_parse(value, &env->opt.pid);
+	int ret = pid_parse(value, &env->opt.pid);
+
+	if (ret || env->opt.pid)
+		return ret;
+	err("Failed to attach to pid: Unable to open pidfd (Invalid argument)");
+	return -EINVAL;
 }
 
 static int set_dwarf_pid(struct env *env, const char *value)

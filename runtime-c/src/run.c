@@ -112,6 +112,10 @@ static void loop(struct env *env, int signals, int target)
 		if (fds[1].revents)
 			signals_read(env, signals);
 		count = events_drain(env, true);
+		if (!count && env->globals->exit) {
+			env->exit_code = (uint8_t)env->globals->exit;
+			env->stop = true;
+		}
 		now = now_ns(CLOCK_MONOTONIC);
 		if (now - reported >= LOSSES_NS) {
 			output_losses(env);

@@ -88,7 +88,7 @@ static int command_fork(struct env *env, struct target *target)
 	pid_t parent = getpid();
 
 	if (!path) {
-		err("Failed to fork child: Path '%s' does not exist or is not executable", words[0] ? words[0] : "");
+		err("Failed to fork child: Path '%s' does not exist or is not executable (No such file or directory)", words[0] ? words[0] : "");
 		return -ENOENT;
 	}
 	if (pipe2(go, O_CLOEXEC) || pipe2(result, O_CLOEXEC) || (env->child = fork_raw()) < 0) {
@@ -118,7 +118,7 @@ int target_open(struct env *env, struct target *target)
 	target->pidfd = pidfd_open_raw(env->opt.pid);
 	if (target->pidfd >= 0 || target->pidfd == -ENOSYS)
 		return 0;
-	err("Failed to attach to pid: Unable to open pidfd: %s", strerror(-target->pidfd));
+	err("Failed to attach to pid: Unable to open pidfd (%s)", strerror(-target->pidfd));
 	return target->pidfd;
 }
 

@@ -54,6 +54,26 @@ def test_ends_within_a_second(build: Builder, number: signal.Signals) -> None:
     assert re.search(r"^@s: \d+$", outcome.stdout, re.M)
 
 
+def test_exit_without_room_for_its_event(build: Builder) -> None:
+    """The ring buffer is full while nobody reads: the run ends all the same, with its code."""
+    script = """
+      begin { printf("ready\\n"); }
+      interval:ms:300 /!@once/ {
+        @once = 1;
+        for ($i : 0..1000) { printf("%s\\n", "a line of some length, so that few of them fill the page"); }
+        for ($i : 0..100) { print(1); }
+        exit(4 + ncpus - ncpus);
+      }"""
+    traced = Traced([build(script)], env={"BPFTRACE_PERF_RB_PAGES": "1"})
+    traced.read_until("ready\n")
+    traced.send(signal.SIGSTOP)
+    time.sleep(1)
+    traced.send(signal.SIGCONT)
+    outcome = traced.finish()
+    assert outcome.status == 4
+    assert "Lost" in outcome.stderr
+
+
 def test_commands_that_wait_are_lost_at_the_end(build: Builder) -> None:
     """Thousands of system() calls are behind: a signal does not wait for them, they are counted, `end` still runs."""
     script = """

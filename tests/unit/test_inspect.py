@@ -119,8 +119,8 @@ def test_errors(tmp_path: Path, binary: str) -> None:
 def test_words_of_the_globals_map_have_names() -> None:
     writer = PayloadWriter(TARGETS["x86_64"])
     writer.add("map", name="globals", role=MapRole.GLOBALS)
-    writer.add("map", name="@m", loss_off=40)
-    for offset in (0, 8, 40, 200):
+    writer.add("map", name="@m", loss_off=48)
+    for offset in (0, 8, 48, 200):
         writer.add("symbol", kind=SymbolKind.MAP_VALUE, a=0, imm=offset)
     writer.add("symbol", kind=SymbolKind.MAP_VALUE, a=1)
     payload = read_payload(*writer.build(b""))
