@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("--kernel", metavar="VERSION")
     matrix = commands.add_parser("matrix", help="print which probe types work on which kernels, from real runs")
     matrix.set_defaults(run=_matrix)
-    matrix.add_argument("--kernel", action="append", metavar="VERSION", help="only this one; may be repeated")
+    only = "only this one (of x86_64, or ARCH-VERSION); may be repeated"
+    matrix.add_argument("--kernel", action="append", metavar="VERSION", help=only)
     matrix.add_argument("--probe", default="", metavar="TEXT", help="only rows whose name contains it")
     matrix.add_argument("--write", action="store_true", help="put the table into docs/kernels.md")
     commands.add_parser("list", help="show the guests").set_defaults(run=_list)

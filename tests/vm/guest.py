@@ -65,10 +65,12 @@ def run_guest(
     command_timeout: int = 60,
     cpus: int = 1,
     append: str = "",
+    qemu: tuple[str, ...] = (),
 ) -> dict[str, Result]:
     """Boot a guest with files (by their place; relative ones are in /t) and run shell commands, one after the other.
 
-    The commands' names are keys of the result; their working directory is /t, which is on PATH.
+    The commands' names are keys of the result; their working directory is /t, which is on PATH.  ``qemu``: more
+    arguments of the emulator.
     """
     skip_without_qemu(arch)
     places = {place if place.startswith("/") else f"/t/{place}": path for place, path in files.items()}
@@ -77,7 +79,16 @@ def run_guest(
     checks = _write_checks({key: commands[name] for key, name in keys.items()})
     try:
         places["/checks"] = checks
-        request = Request(arch, kernel, _RUNNER % command_timeout, places, timeout=timeout, cpus=cpus, append=append)
+        request = Request(
+            arch,
+            kernel,
+            _RUNNER % command_timeout,
+            places,
+            timeout=timeout,
+            cpus=cpus,
+            append=append,
+            qemu_arguments=qemu,
+        )
         outcome = boot_guest(request)
     except VmError as error:
         _give_up(str(error))
