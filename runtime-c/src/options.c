@@ -47,10 +47,9 @@ static int set_pid(struct env *env, const char *value)
 {
 	int ret = pid_parse(value, &env->opt.pid);
 
-	if (ret || env->opt.pid)
-		return ret;
-	err("Failed to attach to pid: Unable to open pidfd (Invalid argument)");
-	return -EINVAL;
+	if (!env->opt.pid)
+		env->opt.pid = -1;  /* 0 is no process, either, but "all" in struct options */
+	return ret;
 }
 
 static int set_dwarf_pid(struct env *env, const char *value)
