@@ -5,12 +5,15 @@ Called when all types are known.  What may lose information is warned of; litera
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..diagnostics import Stage
+from ..diagnostics import Diagnostic, Span, Stage
 from ..expand.stdlib import is_library
 from ..syntax import tree
-from .types import Agg, Bool, Enum, Int, Record, Tuple, Type, Unknown
+from ..syntax.walk import walk
+from .types import Agg, Bool, Enum, Int, Items, Ptr, Record, Str, Tuple, Type, Unknown
 from .widening import integer_sign, join
 
 if TYPE_CHECKING:
@@ -22,18 +25,53 @@ def convert(c: CheckerService, node: tree.Node, found: Type, place: Type) -> boo
     if isinstance(found, Unknown) or isinstance(place, Unknown) or found == place:
         return True
     if isinstance(found, Int | Enum | Agg) and isinstance(place, Int | Enum):
-        return _integer(c, node, found, place)
+        accepted = _integer(c, node, found, place)
+        _copied(c, node)
+        return accepted
     while isinstance(node, tree.Block) and node.value is not None and isinstance(found, Tuple | Record):
         node = node.value
     if isinstance(found, Tuple) and isinstance(place, Tuple) and len(found.items) == len(place.items):
-        parts = node.items if isinstance(node, tree.Tuple) else [node] * len(found.items)
-        return all(convert(c, *part) for part in zip(parts, found.items, place.items, strict=True))
+        parts = _parts(node, found)
+        return all(_part(c, *row) for row in zip(parts, found.items, place.items, strict=True))
     if isinstance(found, Record) and isinstance(place, Record) and set(found.names) == set(place.names):
         wanted = dict(zip(place.names, place.items, strict=True))
-        parts = node.items if isinstance(node, tree.Record) else [node] * len(found.items)
-        named = zip(parts, found.items, found.names, strict=True)
-        return all(convert(c, part, typ, wanted[name]) for part, typ, name in named)
+        named = zip(_parts(node, found), found.items, found.names, strict=True)
+        return all(_part(c, part, typ, wanted[name]) for part, typ, name in named)
+    if isinstance(found, Str | Ptr):
+        _copied(c, node)
     return join(place, found) == place
+
+
+def _parts(node: tree.Node, found: Items) -> Sequence[tree.Node]:
+    """Return the items as written, or places for those of a value."""
+    return node.items if isinstance(node, tree.Tuple | tree.Record) else [tree.Node(node.span)] * len(found.items)
+
+
+def _part(c: CheckerService, node: tree.Node, found: Type, place: Type) -> bool:
+    """Check one item; it is copied whether it changes or not."""
+    accepted = convert(c, node, found, place)
+    _copied(c, node)
+    return accepted
+
+
+def _copied(c: CheckerService, node: tree.Node) -> None:
+    """Note that bpftrace puts a copy of an expression into a cast: what it says of it is "expanded from" there."""
+    if c.final and isinstance(node, tree.Expr) and not is_library(node.span):
+        for part in walk(node):
+            c.copies.setdefault(part.span, []).append(node.span)
+
+
+def expanded(item: Diagnostic, copies: dict[Span, list[Span]]) -> Diagnostic:
+    """Return a diagnostic with the casts that bpftrace copies its place to; ``copies``: ``CheckerService.copies``."""
+    if item.span is None or item.stage < Stage.CONVERSIONS or item.span not in copies:
+        return item
+    around = copies[item.span][
+        1 if item.stage is Stage.CONVERSIONS else 0 :
+    ]  # that of a number is made after its warning
+    outer = item.span.parent
+    for span in reversed(around):
+        outer = replace(span, parent=outer)
+    return replace(item, span=replace(item.span, parent=outer))
 
 
 def literal_value(node: tree.Node) -> int | None:

@@ -41,6 +41,9 @@ class Globals:
     maps: dict[str, MapInfo] = field(default_factory=dict)
     variables: dict[tuple[int, int], Type] = field(default_factory=dict)
     waves: Waves = field(default_factory=Waves)
+    copies: dict[Span, list[Span]] = field(
+        default_factory=dict
+    )  # places that bpftrace copies into casts, inner ones first
     changed: bool = False
 
     def map(self, name: str, span: Span) -> MapInfo:

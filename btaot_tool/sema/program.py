@@ -20,6 +20,7 @@ from ..payload.layout import ProbeKind
 from ..probes import AttachSpec, ParseContext, expand_provider, parse_attach_point
 from ..syntax import tree
 from ..syntax.walk import walk
+from .convert import expanded
 from .env import DECLARED_KINDS, Globals
 from .result import Checked, NamedParam, Template
 from .statements import Checker
@@ -76,6 +77,7 @@ def check_program(
             break
         if not shared.changed:
             final = not _settle(shared)
+    found.items = [expanded(item, shared.copies) for item in found.items]
     _check_complete(shared, found)
     diags.take(found)
     diags.check()

@@ -57,6 +57,7 @@ class CheckerService:
         self.loops = 0  # around this place
         self.callbacks = 0  # the loops among them that run as a callback: for
         self.positional = 0
+        self.copies = shared.copies
         self.host_branches = 0  # around this place: conditions that only the host can decide
 
     # ---- service to library entries ------------------------------------------------------------

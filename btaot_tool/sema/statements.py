@@ -329,6 +329,9 @@ class Checker(ExpressionChecker):
             if isinstance(found, Bool) or not (found.is_integer or isinstance(found, Unknown)):
                 place = node.range_span or node.span
                 self.error(place, f"Loop range requires an integer for the {what} value", stage=Stage.TYPES)
+        wider = start if start.size > end.size else end
+        for limit, found in ((node.start, start), (node.end, end)):
+            convert(self, limit, found, wider)
         self.scopes.push()
         variable = self.scopes.declare(Variable(node.name, node))
         self.template.variables[node] = variable
