@@ -12,7 +12,7 @@ from ..diagnostics import Stage
 from ..payload.layout import Feature, ProbeKind, SymbolKind, UsdtPart
 from ..probes.base import ArgField
 from ..sema.service import missing_args
-from ..sema.types import PROBE_NAME, UINT64, Ptr, Record, Space, Str, Type, Unknown, Void
+from ..sema.types import INT64, PROBE_NAME, UINT64, Ptr, Record, Space, Str, Type, Unknown, Void
 from ..symbols import Symbol
 from ..syntax import tree
 from .base import Arg, Entry
@@ -56,13 +56,13 @@ def _check_arg(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         )
     if number > MAX_ARG and not name.startswith("sarg"):
         return c.error(node, f"{name}: arguments are numbered 0 to {MAX_ARG}", stage=Stage.PROBES)
-    return UINT64
+    return INT64 if probe.usdt_args else UINT64
 
 
 def _emit_arg(g: Gen, node: tree.Expr, args: list[Arg]) -> Value:
     name = _name(node)
     if g.template.probe.usdt_args:
-        return Scalar(UINT64, usdt_argument(g, int(name[3:])))
+        return Scalar(INT64, usdt_argument(g, int(name[3:])))
     kind = SymbolKind.CTX_LOAD if g.template.probe.positional else SymbolKind.REG
     if name.startswith("sarg"):
         return Scalar(UINT64, _stack_argument(g, int(name[4:])))

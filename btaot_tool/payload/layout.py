@@ -108,7 +108,7 @@ RECORDS: tuple[Record, ...] = (
         str target  # category, module, binary path, event name, signal name, function:...
         str name  # event, function, probe; unit "s", "ms", "us", "hz" for timers; watchpoint mode
         str ns  # usdt namespace, language of a uprobe
-        str pin  # iter pin path; uprobe: what to say where no instruction is known to begin, "" to probe there
+        str pin  # iter pin path; uprobe: what is said if no instruction is known to begin there, "": nothing
         u32 line  # of the script
         u32 column
         str build_id  # hexadecimal, of the only build of the target that this is for; else SHA-256 of the file

@@ -52,7 +52,10 @@ class UserFunctionProbe(FunctionProbe):
         flags = wildcard_flag(binary, name)
         if lang:
             flags |= AttachFlag.OPEN
-        refusal = "" if ctx.unsafe else _UNSAFE
+        what = f"boundary for {name} (symbol has size 0)"
+        if not name:
+            what = f"instruction boundary for {self.name}:{binary}:{value} (binary appears stripped)"
+        refusal = "" if ctx.unsafe else f"Could not determine {what}.\n{_UNSAFE}"
         return AttachSpec(self, point, text, target=binary, name=name, ns=lang, pin=refusal, value=value, flags=flags)
 
     def expand(self, spec: AttachSpec, ctx: ParseContext) -> list[AttachSpec]:

@@ -70,8 +70,11 @@ uint32_t instance_identity(const struct env *env, uint32_t index)
 	const struct instance *inst = &env->instances[index];
 	uint32_t first = 0;
 
-	if (attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_WILDCARD)
+	if (attach_of(env, inst)->flags & BTAOT_ATTACH_FLAG_WILDCARD) {
+		while (index && env->instances[index].uncounted)
+			index--;
 		return index;
+	}
 	while (strcmp(env->instances[first].name, inst->name))
 		first++;
 	return first;
@@ -212,6 +215,12 @@ int attach_no_match(struct env *env, uint32_t attach)
 	return attach_explain(env, -ENOENT, "No matches for %s %s%s%s.%s", provider_find(at->kind)->name, target,
 			      *target ? ":" : "", attach_str(env, at->name),
 			      env->cfg.missing_probes == MISSING_WARN ? " Skipping." : "");
+}
+
+void attach_no_program(struct env *env, const struct btaot_attach *at)
+{
+	attach_explain(env, -ENOENT, "%s target file '%s' does not exist or is not executable", provider_find(at->kind)->name,
+		       attach_str(env, at->target));
 }
 
 /* Nothing on this host matches an attach point that has no wildcard.  Returns -ENOENT if that is an error. */

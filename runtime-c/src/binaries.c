@@ -214,6 +214,7 @@ static int mapped_files(const char *root, pid_t pid, int (*found)(void *arg, con
 struct seen {
 	int (*found)(void *arg, const char *path);
 	void *arg;
+	const char *pattern;
 	uint64_t (*files)[2];
 	size_t count, room;
 };
@@ -224,7 +225,7 @@ static int offer_once(void *arg, const char *path)
 	uint64_t (*bigger)[2];
 	struct stat st;
 
-	if (stat(path, &st))
+	if (!glob_match(seen->pattern, path) || stat(path, &st))
 		return 0;
 	for (size_t i = 0; i < seen->count; i++)
 		if (seen->files[i][0] == st.st_dev && seen->files[i][1] == st.st_ino)
@@ -241,10 +242,10 @@ static int offer_once(void *arg, const char *path)
 	return seen->found(seen->arg, path);
 }
 
-/* What process `pid` has mapped, or, if that is 0, what any process has. */
-static int all_mapped_files(pid_t pid, int (*found)(void *arg, const char *path), void *arg)
+/* What process `pid` has mapped, or, if that is 0, what any process has, if the pattern matches. */
+static int all_mapped_files(const char *pattern, pid_t pid, int (*found)(void *arg, const char *path), void *arg)
 {
-	struct seen seen = { .found = found, .arg = arg };
+	struct seen seen = { .found = found, .arg = arg, .pattern = pattern };
 	DIR *proc = pid > 0 ? NULL : opendir("/proc");
 	struct dirent *entry;
 	char root[64];
@@ -281,8 +282,8 @@ int binaries_find(const char *target, pid_t pid, int (*found)(void *arg, const c
 		path[n] = 0;
 		return offer(root, path, found, arg);
 	}
-	if (!strcmp(target, "*"))
-		return all_mapped_files(pid, found, arg);
+	if (*target == '*' && (pid > 0 || !target[1]))
+		return all_mapped_files(target, pid, found, arg);
 	if (!strncmp(target, "lib", 3) && !strpbrk(target, "*?[/")) {
 		library = find_library(root, target, path);
 		if (library)

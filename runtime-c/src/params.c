@@ -135,6 +135,7 @@ void params_into_texts(struct env *env)
 		row->target = text_expand(env, &pool, row->target, UINT32_MAX);
 		row->name = text_expand(env, &pool, row->name, UINT32_MAX);
 		row->ns = text_expand(env, &pool, row->ns, UINT32_MAX);
+		row->pin = text_expand(env, &pool, row->pin, UINT32_MAX);
 		if (strpbrk(pool.data + row->target, "*?[{") || strpbrk(pool.data + row->name, "*?[{"))
 			row->flags |= BTAOT_ATTACH_FLAG_WILDCARD;
 	}

@@ -109,21 +109,19 @@ static struct instance *add_instance(struct expansion *x, const char *func, uint
 }
 
 /* Why a place may not be probed: `offset` bytes into the function `name` (NULL: in none that is known) of `size` bytes. */
-static char *place_problem(const struct expansion *x, const struct instance *inst, const char *name, uint64_t offset, uint64_t size)
+static const char *place_problem(const struct expansion *x, const struct instance *inst, const char *name, uint64_t offset, uint64_t size)
 {
 	const struct btaot_attach *at = attach_of(x->env, inst);
 	const char *refusal = attach_str(x->env, at->pin);
 
 	if (offset && offset >= size)
-		return arena_printf("\tOffset outside the function bounds ('%s' size is %llu)", name, (unsigned long long)size);
+		return arena_printf("Offset outside the function bounds ('%s' size is %llu)", name, (unsigned long long)size);
 	if (offset && at->kind == BTAOT_PROBE_KIND_URETPROBE)
-		return arena_printf("\turetprobes cannot be attached at function offset. (address resolved to: %s+%llu)", name,
+		return arena_printf("uretprobes cannot be attached at function offset. (address resolved to: %s+%llu)", name,
 				    (unsigned long long)offset);
 	if (size || x->wildcard || !*refusal || *attach_str(x->env, at->build_id))
 		return NULL;  /* a build-id: it is known from debug information */
-	return arena_printf(name ? "\tCould not determine boundary for %s (symbol has size 0).\n%s" :
-			    "\tCould not determine instruction boundary for %s (binary appears stripped).\n%s",
-			    name ? name : inst->name, refusal);
+	return refusal;
 }
 
 /* Find the function that an address lies in. */
@@ -147,7 +145,7 @@ static void add_address(struct expansion *x, uint64_t offset)
 	struct match m = { .address = at->value };
 
 	elf_symbols(&x->elf, visit_around, &m);
-	inst->layout = place_problem(x, inst, m.name, m.name ? m.address : 0, m.size);
+	inst->layout = (void *)place_problem(x, inst, m.name, m.name ? m.address : 0, m.size);
 }
 
 static int add_by_address(struct expansion *x)
@@ -179,7 +177,7 @@ static int add_by_name(struct expansion *x)
 		if (!elf_address_to_offset(&x->elf, m->address, false, &offset))
 			continue;
 		inst = add_instance(x, m->name, offset + at->value, at->value);
-		inst->layout = place_problem(x, inst, m->name, at->value, m->size);
+		inst->layout = (void *)place_problem(x, inst, m->name, at->value, m->size);
 	}
 	return 0;
 }
@@ -245,7 +243,7 @@ static int expand_uprobe(struct env *env, uint32_t attach)
 	if (!x.files && !*attach_str(env, at->name) && !*attach_str(env, at->build_id) && !access(target, R_OK))
 		add_address(&x, at->value);  /* code without ELF around it */
 	else if (!x.files && ret >= 0)
-		attach_explain(env, -ENOENT, "%s target file '%s' does not exist or is not executable", provider_find(at->kind)->name, target);
+		attach_no_program(env, at);
 	return ret < 0 && ret != -ENOENT ? ret : 0;
 }
 
@@ -277,7 +275,7 @@ int uprobe_attach(struct env *env, struct instance *inst, bool returns, uint64_t
 static int attach_uprobe(struct env *env, struct instance *inst, uint64_t cookie)
 {
 	if (inst->layout)
-		return attach_explain(env, -EINVAL, "%s", (const char *)inst->layout);
+		return attach_explain(env, -EINVAL, "\t%s", (const char *)inst->layout);
 	return uprobe_attach(env, inst, attach_of(env, inst)->kind == BTAOT_PROBE_KIND_URETPROBE, 0, cookie);
 }
 

@@ -125,7 +125,7 @@ static int expand_usdt(struct env *env, uint32_t attach)
 	ret = binaries_find(*target ? target : "*", pid, expand_file, &x);
 	free(x.notes);
 	if (!x.files && ret >= 0)
-		attach_explain(env, -ENOENT, "usdt target file '%s' does not exist or is not executable", target);
+		attach_no_program(env, at);
 	return ret < 0 && ret != -ENOENT ? ret : 0;
 }
 
@@ -215,6 +215,10 @@ static int resolve_usdt(struct env *env, const struct instance *inst, const stru
 	if (sym->kind != BTAOT_SYMBOL_KIND_USDT_ARG)
 		return resolve_registers(env, inst, sym, out);
 	ret = usdt_argument_parse(site->args, (uint32_t)sym->imm, &argument);
+	if (ret == -ENOENT) {  /* it has fewer arguments: the others are 0 */
+		argument = (struct usdt_argument){ .place = USDT_CONSTANT, .size = 8 };
+		ret = 0;
+	}
 	if (!ret && argument.symbol_length)
 		ret = locate_symbol(inst, &argument);
 	return ret ? ret : resolve_part(&argument, sym->b, out);

@@ -24,6 +24,7 @@ int attach_failed(struct env *env, struct instance *inst, int ret);
 
 /* The same for what the host does not have; returns -ENOENT. */
 int attach_no_match(struct env *env, uint32_t attach);
+void attach_no_program(struct env *env, const struct btaot_attach *at);
 
 /* "script.bt:1:1: " */
 const char *attach_place(const struct env *env, const struct btaot_attach *at);

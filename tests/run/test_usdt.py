@@ -81,6 +81,8 @@ OF_PROCESS = {
     "usdt::main:shot": ["main:shot"],
     "usdt:::sh*": ["lib:shot", *MAIN],
     "usdt:*:lib:shot": ["lib:shot"],
+    "usdt:*libshooter*:*:shot": ["lib:shot"],
+    "usdt:*/shooter:shot": MAIN,
     "usdt:*:shot": ["lib:shot", *MAIN],
     "usdt:*:*:shot": ["lib:shot", *MAIN],
 }
@@ -124,6 +126,14 @@ def test_every_process(build: Builder, shooter: Path, start: type[Shooter]) -> N
 def test_arguments_of_each_place(build: Builder, shooter: Path, start: type[Shooter]) -> None:
     script = f"usdt:{shooter}:main:shot {{ @[arg0, arg1] = count(); }}"
     assert rows(build, script, [start()])[0] == ["@[2, 7]: 1", "@[20, 8]: 1"]
+
+
+def test_arguments_are_signed_and_missing_ones_are_zero(build: Builder, shooter: Path, start: type[Shooter]) -> None:
+    """As 0.27.1 prints them: other:shot has one argument, main:shot two."""
+    script = f"usdt:{shooter}:*:shot {{ @[arg0, arg1] = count(); @n[-arg0] = 1; }}"
+    assert rows(build, script, [start()])[0] == sorted(
+        ["@[2, 0]: 1", "@[2, 7]: 1", "@[20, 8]: 1", "@n[-2]: 1", "@n[-20]: 1"]
+    )
 
 
 @pytest.mark.parametrize("option", [(), ("--usdt-file-activation",)])
