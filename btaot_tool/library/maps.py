@@ -107,7 +107,7 @@ def _check_len(c: Checker, node: tree.Expr, args: list[Arg]) -> Type:
         return c.error(first, "len() expects a map argument", stage=Stage.SHAPE)
     found = c.arg(first)
     if not isinstance(found, (Stack, Unknown)):
-        return c.error(node, "len() expects a map or stack to be provided")
+        return c.error(node, "call to len() expects a map, ustack, or kstack")
     return INT64
 
 

@@ -51,11 +51,11 @@ def check_program(
     templates = _templates(program, context, config.missing_probes != "error")
     table = _add_user_types(templates, table, programs)
     diags.check()
-    if not templates:
-        raise diags.fatal(None, "No probes to attach", "a script needs at least one, such as: begin { }")
     found = Diagnostics()
     check_variables(program, found)
     misused = found.failed
+    if not templates and not misused:
+        raise diags.fatal(None, "No probes to attach", "a script needs at least one, such as: begin { }")
     shared = Globals()
     _declare_maps(program, shared, diags)
     params: dict[str, NamedParam] = {}

@@ -343,7 +343,7 @@ class CheckerService:
 
 def _has_no_type(node: tree.Expr) -> bool:
     """Tell whether what was refused is without type to bpftrace, too, which says more then."""
-    return isinstance(node, tree.Variable | tree.Unary) or (
+    return isinstance(node, tree.Variable | tree.Unary | tree.TypeInfo) or (
         isinstance(node, tree.Name) and library.find(node.name) is None
     )
 
