@@ -58,12 +58,12 @@ _ZIG_FLAGS = (
     *("-mllvm", "-inline-call-penalty=0"),
 )
 # "zig cc" passes few options to the linker, which generates the code.  These fold equal functions, merge the ends of
-# strings, inline less (nothing with large buffers), keep loops as they are written, compute nothing ahead, share
-# the ends of branches.  No C library is linked (runtime-c/src/libc).
+# strings, inline less (nothing with large buffers), keep loops as they are written, compute nothing ahead or before a
+# loop, share the ends of branches.  No C library is linked (runtime-c/src/libc).
 _ZIG_LDFLAGS = (
     *("-static", "-s", "--gc-sections", "--build-id=none", "-z", "norelro", "--no-rosegment", "--icf=safe", "-O2"),
     *("-mllvm", "-inline-call-penalty=5", "-mllvm", "-inline-max-stacksize=512", "-mllvm", "-disable-lsr"),
-    *("-mllvm", "-enable-pre=false", "-mllvm", "-tail-merge-size=2"),
+    *("-mllvm", "-enable-pre=false", "-mllvm", "-tail-merge-size=2", "-mllvm", "-disable-machine-licm"),
 )
 
 

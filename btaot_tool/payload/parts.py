@@ -14,7 +14,10 @@ from ..variants import available
 from .layout import MapRole, ProbeKind, StackMode, StubPart, TypeKind
 
 _USER_PROBES = (ProbeKind.UPROBE, ProbeKind.URETPROBE)
-_BY_STACK_MODE = {StackMode.BPFTRACE: StubPart.SYMBOLS | StubPart.LINES, StackMode.PERF: StubPart.SYMBOLS}
+_BY_STACK_MODE = {
+    StackMode.BPFTRACE: StubPart.SYMBOLS | StubPart.LINES,
+    StackMode.PERF: StubPart.SYMBOLS | StubPart.LINES,
+}
 _BY_MAP = {MapRole.UNWIND: StubPart.UNWIND, MapRole.PERF: StubPart.PACKETS}
 _BY_PROBE = {ProbeKind.TEST: StubPart.TRIALS, ProbeKind.BENCH: StubPart.TRIALS}
 _NONE = StubPart(0)

@@ -125,6 +125,7 @@ static bool section_no_name(const struct elf_file *elf, uint32_t index, struct e
 	*name = elf_u32(elf, s);
 	out->name = "";
 	out->type = elf_u32(elf, s + 4);
+	out->compressed = word(elf, s, 8, 8) & SHF_COMPRESSED;
 	out->address = word(elf, s, 16, 12);
 	out->offset = word(elf, s, 24, 16);
 	out->size = word(elf, s, 32, 20);

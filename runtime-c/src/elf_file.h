@@ -21,6 +21,7 @@ struct elf_section {
 	const char *name;               /* "" if it has none */
 	uint32_t type, link;
 	uint64_t address, offset, size, entsize;
+	bool compressed;
 };
 
 struct elf_symbol {

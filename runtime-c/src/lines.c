@@ -5,7 +5,6 @@
  * unit's program is run again, since rows take more memory than their programs.  Nothing in the bytes is trusted. */
 #include "lines.h"
 
-enum { LINE_STRP = 0x1f, STRP = 0x0e, STRING = 0x08, BLOCK = 0x09, UDATA = 0x0f, DATA1 = 0x0b, DATA2 = 0x05, DATA16 = 0x1e };
 enum { COPY = 1, ADVANCE_PC, ADVANCE_LINE, SET_FILE, SET_COLUMN, NEGATE, BLOCK_BEGIN, CONST_ADD_PC, FIXED_ADVANCE_PC };
 enum { END_SEQUENCE = 1, SET_ADDRESS };
 enum { CONTENT_PATH = 1, CONTENT_DIRECTORY };
@@ -28,16 +27,11 @@ struct covered {
 };
 
 /* Read the head of the unit at `offset`; *next is the place of the one after it.  False at the end, or for what is no unit. */
-static bool unit_open(const struct line_sections *s, uint64_t offset, struct unit *u, uint64_t *next)
+static bool unit_open(const struct dwarf *s, uint64_t offset, struct unit *u, uint64_t *next)
 {
 	struct cursor c = cursor_part(&s->line, offset, UINT64_MAX);
-	uint64_t size = cursor_number(&c, 4);
+	uint64_t size = dwarf_length(&c, &u->wide);
 
-	u->wide = 4;
-	if (size == 0xffffffff) {
-		u->wide = 8;
-		size = cursor_number(&c, 8);
-	}
 	if (!size || size > (uint64_t)(c.end - c.p))
 		return false;
 	c.end = c.p + size;
@@ -115,7 +109,7 @@ static bool next_row(const struct unit *u, struct cursor *c, struct row *row, bo
 	return false;
 }
 
-void lines_index(const struct line_sections *s, struct textbuf *index)
+void lines_index(const struct dwarf *s, struct textbuf *index)
 {
 	struct unit u;
 
@@ -138,44 +132,8 @@ void lines_index(const struct line_sections *s, struct textbuf *index)
 	}
 }
 
-static const char *text_at(const struct cursor *section, uint64_t offset)
-{
-	struct cursor c = cursor_part(section, offset, UINT64_MAX);
-
-	return cursor_string(&c);
-}
-
-/* Read one field of a table of DWARF 5: a number, or a text. */
-static uint64_t read_form(const struct line_sections *s, const struct unit *u, struct cursor *c, uint64_t form,
-			  const char **text)
-{
-	switch (form) {
-	case STRING:
-		*text = cursor_string(c);
-		return 0;
-	case LINE_STRP:
-	case STRP:
-		*text = text_at(form == STRP ? &s->str : &s->line_str, cursor_number(c, u->wide));
-		return 0;
-	case UDATA:
-		return cursor_uleb(c);
-	case DATA1:
-	case DATA2:
-		return cursor_number(c, form == DATA1 ? 1 : 2);
-	case BLOCK:
-		cursor_skip(c, cursor_uleb(c));
-		return 0;
-	case DATA16:
-		cursor_skip(c, 16);
-		return 0;
-	default:
-		c->p = c->end;
-		return 0;
-	}
-}
-
 /* A table of DWARF 5 at *c, which moves behind it: the path of entry `wanted`; its directory is returned. */
-static uint64_t read_table(const struct line_sections *s, const struct unit *u, struct cursor *c, uint64_t wanted,
+static uint64_t read_table(const struct dwarf *s, const struct unit *u, struct cursor *c, uint64_t wanted,
 			   const char **path)
 {
 	unsigned fields = (unsigned)cursor_number(c, 1);
@@ -185,18 +143,20 @@ static uint64_t read_table(const struct line_sections *s, const struct unit *u, 
 	for (unsigned i = 0; i < 2 * fields; i++)
 		cursor_uleb(c);
 	for (uint64_t i = 0, count = cursor_uleb(c); fields && i < count && c->p < c->end; i++) {
+		const uint8_t *before = c->p;
 		struct cursor f = formats;
 
 		for (unsigned k = 0; k < fields; k++) {
-			uint64_t content = cursor_uleb(&f), number;
-			const char *text = "";
+			uint64_t content = cursor_uleb(&f), form = cursor_uleb(&f), number = form_read(c, form, u->wide, 8);
+			const char *text = form_text(s, form, number);
 
-			number = read_form(s, u, c, cursor_uleb(&f), &text);
-			if (i == wanted && content == CONTENT_PATH)
+			if (i == wanted && content == CONTENT_PATH && text)
 				*path = text;
 			else if (i == wanted && content == CONTENT_DIRECTORY)
 				directory = number;
 		}
+		if (c->p == before)
+			break;
 	}
 	return directory;
 }
@@ -226,24 +186,28 @@ static void old_tables(const struct unit *u, uint64_t wanted, struct source *out
 			out->dir = text;
 }
 
-static void name_file(const struct line_sections *s, const struct unit *u, uint64_t number, struct source *out)
+void lines_file(const struct dwarf *s, uint64_t number, struct source *out)
 {
-	struct cursor c = u->tables;
-	uint64_t directory;
+	uint64_t directory, next;
+	struct cursor c;
+	struct unit u;
 
 	out->base = out->dir = out->file = "";
-	if (u->version < 5) {
-		old_tables(u, number, out);
+	if (!unit_open(s, out->unit, &u, &next))
+		return;
+	if (u.version < 5) {
+		old_tables(&u, number, out);
 		return;
 	}
-	read_table(s, u, &c, 0, &out->base);
-	directory = read_table(s, u, &c, number, &out->file);
-	c = u->tables;
+	c = u.tables;
+	read_table(s, &u, &c, 0, &out->base);
+	directory = read_table(s, &u, &c, number, &out->file);
+	c = u.tables;
 	if (directory)
-		read_table(s, u, &c, directory, &out->dir);
+		read_table(s, &u, &c, directory, &out->dir);
 }
 
-bool lines_find(const struct line_sections *s, const struct textbuf *index, uint64_t address, struct source *out)
+bool lines_find(const struct dwarf *s, const struct textbuf *index, uint64_t address, struct source *out)
 {
 	const struct covered *c = (const struct covered *)(const void *)index->data;
 
@@ -257,8 +221,9 @@ bool lines_find(const struct line_sections *s, const struct textbuf *index, uint
 			continue;
 		while (next_row(&u, &u.program, &row, &ends)) {
 			if (last.address <= address && address < row.address) {
-				name_file(s, &u, last.file, out);
+				out->unit = c[i].unit;
 				out->line = last.line;
+				lines_file(s, last.file, out);
 				return *out->file;
 			}
 			last = row;

@@ -4,23 +4,21 @@
 
 #include <stdbool.h>
 
-#include "cursor.h"
+#include "dwarf.h"
 #include "textbuf.h"
-
-/* What is read of a file's debug information; empty where there is none. */
-struct line_sections {
-	struct cursor line, line_str, str;
-};
 
 /* A place in a source; texts lie in the sections.  A relative `dir` is in `base`, which is "" if it is not known. */
 struct source {
 	const char *base, *dir, *file;
 	uint32_t line;
+	uint64_t unit;                  /* place in .debug_line of the tables that have the file */
 };
 
 /* Note which part of .debug_line tells of which addresses, for lines_find(). */
-void lines_index(const struct line_sections *s, struct textbuf *index);
+void lines_index(const struct dwarf *s, struct textbuf *index);
 /* False: there is none for this address. */
-bool lines_find(const struct line_sections *s, const struct textbuf *index, uint64_t address, struct source *out);
+bool lines_find(const struct dwarf *s, const struct textbuf *index, uint64_t address, struct source *out);
+/* Fill in file `number` of the unit `out->unit`. */
+void lines_file(const struct dwarf *s, uint64_t number, struct source *out);
 
 #endif

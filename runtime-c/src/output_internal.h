@@ -86,7 +86,7 @@ void stack_text(struct output *o, struct textbuf *b, const struct btaot_type *t,
 void ksym_text(struct output *o, struct textbuf *b, uint64_t addr, bool offset);
 /* The name of a function, demangled unless the configuration says otherwise. */
 void symbol_text(struct output *o, struct textbuf *b, const char *name);
-void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid, bool offset, bool module);
+void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid);
 
 /* names.c: numbers that the host has names for. */
 void inet_text(struct textbuf *b, const uint8_t *p);

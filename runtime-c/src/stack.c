@@ -70,54 +70,88 @@ static void line_text(struct textbuf *b, const struct source *line)
 	text_u64(b, line->line);
 }
 
-void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid, bool offset, bool module)
+static struct usym find_usym(struct output *o, uint64_t addr, uint32_t pid)
 {
-	struct source line;
+	if (!o->usyms)
+		o->usyms = usyms_open(o->env);
+	return usyms_find(o->usyms, pid, addr);
+}
+
+void usym_text(struct output *o, struct textbuf *b, uint64_t addr, uint32_t pid)
+{
 	struct usym sym;
 
 	if (!HAS(SYMBOLS))
 		return;  /* payload_read_fd() refuses such scripts */
-	if (!o->usyms)
-		o->usyms = usyms_open(o->env);
-	if (!offset)
-		usyms_recheck(o->usyms);  /* a symbol by itself, no frame of a stack */
-	sym = usyms_find(o->usyms, pid, addr);
+	if (o->usyms)
+		usyms_recheck(o->usyms);
+	sym = find_usym(o, addr, pid);
+	if (sym.name)
+		symbol_text(o, b, sym.name);
+	else
+		text_address(b, addr);
+}
+
+static void begin_frame(struct textbuf *b, bool perf, uint64_t addr)
+{
+	if (!perf) {
+		text_fill(b, ' ', 8);
+		return;
+	}
+	text_char(b, '\t');
+	text_hex(b, addr);
+	text_char(b, ' ');
+}
+
+/* The functions that the compiler inlined there are frames, too: the innermost comes first. */
+static void put_inlined(struct output *o, struct textbuf *b, const struct place *p, bool perf, uint64_t addr)
+{
+	for (unsigned i = p->count; i--;) {
+		if (!perf)
+			text_str(b, "[inlined] ");
+		symbol_text(o, b, p->inlined[i].name);
+		if (perf)
+			text_str(b, " (inlined)");
+		else
+			line_text(b, i + 1 < p->count ? &p->inlined[i + 1].call : &p->line);
+		text_char(b, '\n');
+		begin_frame(b, perf, addr);
+	}
+}
+
+static void put_user_frame(struct output *o, struct textbuf *b, bool perf, uint64_t addr, uint32_t pid)
+{
+	struct usym sym = find_usym(o, addr, pid);
+	const struct place *p = usyms_place(o->usyms, &sym);
+
+	if (p)
+		put_inlined(o, b, p, perf, addr);
 	if (sym.name) {
 		symbol_text(o, b, sym.name);
-		if (offset) {
-			text_char(b, '+');
-			text_u64(b, sym.offset);
-		}
-		if (offset && !module && usyms_line(o->usyms, &sym, &line))
-			line_text(b, &line);
+		text_char(b, '+');
+		text_u64(b, sym.offset);
 	} else {
 		text_address(b, addr);
 	}
-	if (module) {
-		text_str(b, " (");
-		text_str(b, sym.name && sym.module ? sym.module : "[unknown]");
-		text_char(b, ')');
-	}
+	if (perf)
+		text_printf(b, " (%s)", sym.name && sym.module ? sym.module : "[unknown]");
+	else if (p)
+		line_text(b, p->count ? &p->inlined[0].call : &p->line);
 }
 
 static void put_frame(struct output *o, struct textbuf *b, int64_t mode, bool user, uint64_t addr, uint32_t pid)
 {
+	bool perf = mode == BTAOT_STACK_MODE_PERF;
+
 	if (mode == BTAOT_STACK_MODE_RAW) {
 		text_hex(b, addr);
-		text_char(b, '\n');
-		return;
-	}
-	if (mode == BTAOT_STACK_MODE_PERF) {
-		text_char(b, '\t');
-		text_hex(b, addr);
-		text_char(b, ' ');
 	} else {
-		text_fill(b, ' ', 8);
+		begin_frame(b, perf, addr);
+		if (!user)
+			ksym_text(o, b, addr, true);
+		else if (HAS(SYMBOLS))
+			put_user_frame(o, b, perf, addr, pid);
 	}
-	if (user)
-		usym_text(o, b, addr, pid, true, mode == BTAOT_STACK_MODE_PERF);
-	else
-		ksym_text(o, b, addr, true);
 	text_char(b, '\n');
 }
 

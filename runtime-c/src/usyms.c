@@ -25,7 +25,7 @@
 #define LISTED_MAX (256 << 20)
 /* Processes whose mappings are kept; the one that was not asked for the longest time makes room. */
 #define MAX_PROCESSES 256
-#define KNOWN_LINES 1024
+#define PLACES 1024
 /* A file is not longer than this: what has no function there has no name. */
 #define GUESS_AFTER (1u << 30)
 /* The device of a file that is not known from a mapping but from a uprobe: its path may be relative to us. */
@@ -46,17 +46,9 @@ struct file {
 	char *path;
 	struct textbuf functions, names;
 	struct elf_file elf;            /* stays mapped if it has source lines */
-	struct line_sections sections;
-	struct textbuf lines;           /* index of lines.c */
-	bool indexed;
-};
-
-/* Answers of lines.c, by a hash of the place. */
-struct known_line {
-	const struct file *file;
-	uint64_t place;
-	struct source line;
-	bool found;
+	struct dwarf dwarf;
+	struct textbuf lines, units;    /* indexes of lines.c and inlined.c */
+	bool has_lines, indexed;
 };
 
 struct region {
@@ -78,7 +70,7 @@ struct usyms {
 	uint32_t process_count;
 	struct file *files;
 	const struct env *env;
-	struct known_line known[KNOWN_LINES];
+	struct place *places[PLACES];   /* by a hash of the offset */
 	bool checked;                   /* the first process was compared with /proc since usyms_recheck() */
 	bool reread, gone;              /* and its mappings read: there are none any more */
 };
@@ -206,19 +198,11 @@ int mapping_open(struct elf_file *elf, uint32_t pid, const struct mapping *m)
 	return elf_map(elf, path) == 0 ? 0 : elf_map(elf, path + n);
 }
 
-static struct cursor section(const struct elf_file *elf, const char *name)
-{
-	struct elf_section s;
-
-	if (!elf_section_find(elf, name, &s) || s.type == SHT_NOBITS)
-		return (struct cursor){0};
-	return (struct cursor){elf->data + s.offset, elf->data + s.offset + s.size};
-}
-
 static void read_functions(struct usyms *u, struct file *f, uint32_t pid, const struct mapping *m)
 {
 	void *arg[2] = {f, &f->elf};
 	bool vdso = f->path[0] == '[';
+	struct elf_section lines;
 
 	if (mapping_open(&f->elf, pid, m))
 		return;
@@ -226,9 +210,8 @@ static void read_functions(struct usyms *u, struct file *f, uint32_t pid, const 
 	sort_functions(f);
 	if (vdso)
 		return;
-	if (HAS(LINES) && u->env->cfg.show_debug_info)
-		f->sections.line = section(&f->elf, ".debug_line");
-	if (!f->sections.line.p)
+	f->has_lines = HAS(LINES) && u->env->cfg.show_debug_info && elf_section_find(&f->elf, ".debug_line", &lines);
+	if (!f->has_lines)
 		elf_unmap(&f->elf);
 }
 
@@ -500,28 +483,46 @@ struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr)
 	return sym;
 }
 
-static bool find_line(struct file *f, uint64_t place, struct source *line)
+static struct place *find_place(struct file *f, uint64_t offset)
 {
+	struct inlined inlined[INLINED_MAX];
+	struct source line;
+	struct place *p;
+	uint64_t address;
+	unsigned count = 0;
+	bool found;
+
 	if (!f->indexed) {
 		f->indexed = true;
-		f->sections.line_str = section(&f->elf, ".debug_line_str");
-		f->sections.str = section(&f->elf, ".debug_str");
-		lines_index(&f->sections, &f->lines);
+		dwarf_open(&f->dwarf, &f->elf);
+		lines_index(&f->dwarf, &f->lines);
+		inlined_index(&f->dwarf, &f->units);
 	}
-	return elf_offset_to_address(&f->elf, place, &place) && lines_find(&f->sections, &f->lines, place, line);
+	found = elf_offset_to_address(&f->elf, offset, &address) && lines_find(&f->dwarf, &f->lines, address, &line);
+	if (found)
+		count = inlined_find(&f->dwarf, &f->units, address, &line, inlined);
+	p = arena_alloc(sizeof(*p) + count * sizeof(inlined[0]));
+	p->file = f;
+	p->offset = offset;
+	p->found = found;
+	p->line = line;
+	p->count = count;
+	memcpy(p->inlined, inlined, count * sizeof(inlined[0]));
+	return p;
 }
 
-bool usyms_line(struct usyms *u, const struct usym *sym, struct source *line)
+const struct place *usyms_place(struct usyms *u, const struct usym *sym)
 {
-	struct known_line *known = &u->known[(sym->place ^ sym->place >> 10) % KNOWN_LINES];
+	struct place **bucket = &u->places[(sym->place ^ sym->place >> 10) % PLACES], *p;
 
-	if (!HAS(LINES) || !sym->file || !sym->file->sections.line.p)
-		return false;
-	if (known->file != sym->file || known->place != sym->place) {
-		known->file = sym->file;
-		known->place = sym->place;
-		known->found = find_line(sym->file, sym->place, &known->line);
+	if (!HAS(LINES) || !sym->file || !sym->file->has_lines)
+		return NULL;
+	for (p = *bucket; p && (p->file != sym->file || p->offset != sym->place);)
+		p = p->next;
+	if (!p) {
+		p = find_place(sym->file, sym->place);
+		p->next = *bucket;
+		*bucket = p;
 	}
-	*line = known->line;
-	return known->found;
+	return p->found ? p : NULL;
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lines.h"
+#include "inlined.h"
 
 struct env;
 struct file;
@@ -16,16 +16,27 @@ struct usym {
 	const char *name;               /* NULL: the address is not inside a known function */
 	uint64_t offset;
 	const char *module;             /* path of the mapped file; NULL: not in a file */
-	struct file *file;              /* for usyms_line() */
-	uint64_t place;
+	struct file *file;              /* for usyms_places() */
+	uint64_t place;                 /* offset in it */
 };
 
 struct usyms *usyms_open(const struct env *env);
 /* Find an address of a process.  The texts stay valid for the run. */
 struct usym usyms_find(struct usyms *u, uint32_t pid, uint64_t addr);
 
-/* The source line of what usyms_find() gave; false: there is no debug information of it.  The texts stay valid. */
-bool usyms_line(struct usyms *u, const struct usym *sym, struct source *line);
+/* Where an address is in the sources. */
+struct place {
+	struct place *next;
+	const struct file *file;
+	uint64_t offset;
+	bool found;
+	struct source line;             /* of the innermost of the inlined functions, if there are any */
+	unsigned count;
+	struct inlined inlined[];       /* the outermost first */
+};
+
+/* The place of what usyms_find() gave; NULL: there is no debug information of it.  The texts stay valid. */
+const struct place *usyms_place(struct usyms *u, const struct usym *sym);
 
 /* A new stack begins: look whether its process still runs the same program. */
 void usyms_recheck(struct usyms *u);

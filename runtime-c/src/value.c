@@ -321,7 +321,7 @@ static void value_text(struct output *o, struct textbuf *b, const struct btaot_t
 		break;
 	case BTAOT_TYPE_KIND_USYM:
 		if (!text_func(o, b, load_u32(p + 12)))
-			usym_text(o, b, load_u64(p), load_u32(p + 8), false, false);
+			usym_text(o, b, load_u64(p), load_u32(p + 8));
 		break;
 	case BTAOT_TYPE_KIND_KSTACK:
 	case BTAOT_TYPE_KIND_USTACK:

@@ -34,6 +34,28 @@ TRACED int outer(int n)
 	return r + 1;
 }
 
+static inline __attribute__((always_inline)) int within(int n)
+{
+	int r = middle(n + 1);
+
+	counter = r;  /* what comes behind the call is of this function, too */
+	return r;
+}
+
+static inline __attribute__((always_inline)) int around(int n)
+{
+	BARRIER();
+	return within(n + 1);
+}
+
+TRACED int inliner(int n)
+{
+	int r = around(n + 1);
+
+	BARRIER();
+	return r + 1;
+}
+
 TRACED int asks(void)
 {
 	int r = (int)syscall(SYS_getppid);
@@ -94,6 +116,8 @@ int main(int argc, char **argv)
 
 		if (!strcmp(argv[i], "outer"))
 			outer(0);
+		else if (!strcmp(argv[i], "inliner"))
+			inliner(0);
 		else if (!strcmp(argv[i], "ask"))
 			asker();
 		else if (!strcmp(argv[i], "leave"))

@@ -205,3 +205,26 @@ def test_source_lines(build: Builder, tmp_path: Path) -> None:
     bare = run([build(f"config = {{ show_debug_info = 0 }} {point} {{ print(ustack(1)); exit(); }}"),
                 "-c", f"{program} outer nap=50"]).stdout  # fmt: skip
     assert bare.startswith("\n        leaf+0\n\n")
+
+
+def test_inlined_functions(build: Builder, tmp_path: Path) -> None:
+    """They have frames of their own, without offsets; a limit counts frames that are none of them."""
+    program = compiled(tmp_path / "btaot-inlined", "-target", f"{ARCH}-linux-musl", "-static", "-g")
+    text = (HERE / "stacks.c").read_text().splitlines()
+    within = text.index("\tint r = middle(n + 1);", text.index("TRACED int outer(int n)") + 4) + 1
+    around, inliner = text.index("\treturn within(n + 1);") + 1, text.index("\tint r = around(n + 1);") + 1
+    where = r"\S*tests/run/stacks\.c"
+    frames = (
+        rf" +\[inlined\] within@{where}:(?:{within}|{within + 2})\n"
+        rf" +\[inlined\] around@{where}:{around}\n"
+        rf" +inliner\+\d+@{where}:{inliner}\n"
+    )
+    point = f"uprobe:{program}:leaf"
+    shown = run([build(f"{point} {{ print(ustack); print(ustack(perf)); exit(); }}"),
+                 "-c", f"{program} inliner nap=50"]).stdout  # fmt: skip
+    assert re.search(frames, shown), shown
+    perf = rf"\t(\w+) within \(inlined\)\n\t\1 around \(inlined\)\n\t\1 inliner\+\d+ \({program}\)\n"
+    assert re.search(perf, shown), shown
+    bare = run([build(f"config = {{ show_debug_info = 0 }} {point} {{ print(ustack); exit(); }}"),
+                "-c", f"{program} inliner nap=50"]).stdout  # fmt: skip
+    assert "inlined" not in bare and re.search(r"\n +middle\+\d+\n", bare) and re.search(r"\n +inliner\+\d+\n", bare)

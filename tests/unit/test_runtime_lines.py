@@ -13,7 +13,7 @@ from elftools.elf.elffile import ELFFile
 
 from btaot_tool.zig import zig_command
 
-SOURCES = ("archive", "cursor", "elf_file", "lines", "textbuf", "util", "str", "errno_text")
+SOURCES = ("archive", "cursor", "dwarf", "elf_file", "inflate", "lines", "textbuf", "util", "str", "errno_text")
 HERE = Path(__file__).parent
 PROGRAM = HERE.parent / "run/target.c"
 

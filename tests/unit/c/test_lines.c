@@ -2,19 +2,9 @@
  * reads damaged copies of its sections instead. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "elf_file.h"
 #include "lines.h"
-
-static struct cursor section(const struct elf_file *elf, const char *name)
-{
-	struct elf_section s;
-
-	if (!elf_section_find(elf, name, &s))
-		return (struct cursor){0};
-	return (struct cursor){elf->data + s.offset, elf->data + s.offset + s.size};
-}
 
 static void damage(struct cursor *c)
 {
@@ -34,7 +24,7 @@ static void damage(struct cursor *c)
 
 int main(int argc, char **argv)
 {
-	struct line_sections s;
+	struct dwarf s;
 	struct textbuf index = {0};
 	struct source line;
 	struct elf_file elf;
@@ -42,9 +32,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2 || elf_map(&elf, argv[1]))
 		return 2;
-	s.line = section(&elf, ".debug_line");
-	s.line_str = section(&elf, ".debug_line_str");
-	s.str = section(&elf, ".debug_str");
+	dwarf_open(&s, &elf);
 	if (argc > 2) {
 		srand((unsigned)atoi(argv[2]));
 		damage(&s.line);
