@@ -36,14 +36,14 @@ class Variant:
         return (f"-DBTAOT_PARTS={int(self.parts)}",)
 
 
-_RARE = StubPart.TSERIES | StubPart.PACKETS
+_RARE = StubPart.TSERIES | StubPart.PACKETS | StubPart.ITERS
 PLAIN = Variant("plain", StubPart.TRIALS | _RARE)
 #: The first that has what a script uses is taken.
 VARIANTS = (
     PLAIN,
     Variant("lines", StubPart.SYMBOLS | StubPart.LINES),
     Variant("symbols", StubPart.SYMBOLS | StubPart.TRIALS | _RARE),
-    Variant("unwind", StubPart.SYMBOLS | StubPart.UNWIND | _RARE, ("x86_64",)),
+    Variant("unwind", StubPart.SYMBOLS | StubPart.UNWIND, ("x86_64",)),
 )
 #: What a script may have to do without, in this order, if no variant has all that it uses.
 _DISPENSABLE = (StubPart(0), StubPart.LINES, StubPart.LINES | StubPart.TRIALS)
@@ -55,6 +55,7 @@ _WORDS = {
     StubPart.TRIALS: r"\b(?:test|bench)\b",
     StubPart.TSERIES: r"\btseries\b",
     StubPart.PACKETS: r"\bskboutput\b",
+    StubPart.ITERS: r"\b(?:iter|it)\b",
 }
 
 

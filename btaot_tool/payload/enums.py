@@ -339,6 +339,7 @@ class StubPart(enum.IntFlag):
     TRIALS = 8  # --test and --bench; without it they are refused
     TSERIES = 16  # maps of tseries()
     PACKETS = 32  # files of skboutput()
+    ITERS = 64  # iter probes
 
 
 ENUMS: tuple[type[enum.IntEnum], ...] = (

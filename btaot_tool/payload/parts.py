@@ -19,7 +19,7 @@ _BY_STACK_MODE = {
     StackMode.PERF: StubPart.SYMBOLS | StubPart.LINES,
 }
 _BY_MAP = {MapRole.UNWIND: StubPart.UNWIND, MapRole.PERF: StubPart.PACKETS}
-_BY_PROBE = {ProbeKind.TEST: StubPart.TRIALS, ProbeKind.BENCH: StubPart.TRIALS}
+_BY_PROBE = {ProbeKind.TEST: StubPart.TRIALS, ProbeKind.BENCH: StubPart.TRIALS, ProbeKind.ITER: StubPart.ITERS}
 _NONE = StubPart(0)
 
 

@@ -19,6 +19,7 @@
 #include "map_rows.h"
 #include "providers.h"
 #include "regex.h"
+#include "parts.h"
 #include "rights.h"
 #include "symbols.h"
 #include "sys_bpf.h"
@@ -31,7 +32,7 @@ static const struct provider *const providers[] = {
 	&provider_kprobe, &provider_kretprobe,
 	&provider_uprobe, &provider_uretprobe, &provider_usdt,
 	&provider_software, &provider_hardware, &provider_watchpoint,
-	&provider_fentry, &provider_fexit, &provider_iter,
+	&provider_fentry, &provider_fexit,
 };
 
 const struct provider *provider_find(uint16_t kind)
@@ -39,7 +40,7 @@ const struct provider *provider_find(uint16_t kind)
 	for (size_t i = 0; i < ARRAY_SIZE(providers); i++)
 		if (providers[i]->kind == kind)
 			return providers[i];
-	return NULL;
+	return HAS(ITERS) && kind == BTAOT_PROBE_KIND_ITER ? &provider_iter : NULL;
 }
 
 /* ---- instances ---- */

@@ -269,7 +269,7 @@ const char *binary_file(const char *path)
 int elf_map(struct elf_file *elf, const char *path)
 {
 	const char *file = binary_file(path);
-	int fd = open(file, O_RDONLY | O_CLOEXEC), ret;
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret;
 	uint64_t base = 0;
 	struct stat st;
 	void *data;

@@ -90,6 +90,7 @@ static const char *parts_check(uint32_t parts)
 	NEED(UNWIND, "dw_ustack");
 	NEED(TSERIES, "tseries()");
 	NEED(PACKETS, "skboutput()");
+	NEED(ITERS, "iter probes");
 #undef NEED
 	return NULL;
 }

@@ -14,6 +14,7 @@
 
 #include "binaries.h"
 #include "cxx_name.h"
+#include "debug_file.h"
 #include "elf_file.h"
 #include "host.h"
 #include "parts.h"
@@ -166,7 +167,7 @@ static int add_by_name(struct expansion *x)
 	const struct match *m;
 	struct instance *inst;
 	uint64_t offset;
-	int ret = elf_symbols(&x->elf, visit_symbol, x);
+	int ret = binary_symbols(&x->elf, x->path, visit_symbol, x);
 
 	if (ret < 0)
 		return ret;

@@ -21,6 +21,7 @@
 #include "events.h"
 #include "maps.h"
 #include "output.h"
+#include "parts.h"
 #include "trials.h"
 #include "util.h"
 
@@ -232,7 +233,7 @@ static int start(struct env *env, struct target *target)
 		output_flush(env);
 		write_all(STDOUT_FILENO, NOTIFY "\n", sizeof(NOTIFY));
 	}
-	ret = attach_run_iters(env);
+	ret = HAS(ITERS) ? attach_run_iters(env) : 0;
 	return ret < 0 ? ret : 0;
 }
 

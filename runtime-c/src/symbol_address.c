@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "attach.h"
-#include "elf_file.h"
+#include "debug_file.h"
 #include "symbols.h"
 #include "sys_bpf.h"
 #include "util.h"
@@ -142,7 +142,7 @@ int symbol_uaddr(struct env *env, const struct btaot_symbol *s, const struct ins
 
 	if (ret)
 		return ret;
-	ret = elf_symbols(&elf, symbol_visit, &w) == 1 ? 0 : -ENOENT;
+	ret = binary_symbols(&elf, inst->target, symbol_visit, &w) == 1 ? 0 : -ENOENT;
 	*value = w.value;
 	if (!ret && s->imm && elf_offset_to_address(&elf, inst->address, &place))
 		*value -= place;

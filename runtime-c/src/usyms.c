@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "debug_file.h"
 #include "elf_file.h"
 #include "parts.h"
 #include "textbuf.h"
@@ -45,7 +46,7 @@ struct file {
 	uint32_t major, minor;
 	char *path;
 	struct textbuf functions, names;
-	struct elf_file elf;            /* stays mapped if it has source lines */
+	struct elf_file elf, debug;     /* stay mapped if there are source lines; debug: the same, or what was split off it */
 	struct dwarf dwarf;
 	struct textbuf lines, units;    /* indexes of lines.c and inlined.c */
 	bool has_lines, indexed;
@@ -198,21 +199,46 @@ int mapping_open(struct elf_file *elf, uint32_t pid, const struct mapping *m)
 	return elf_map(elf, path) == 0 ? 0 : elf_map(elf, path + n);
 }
 
+/* The file has no symbols, or no lines: another may have them. */
+static bool find_debug(struct file *f, uint32_t pid, bool lines)
+{
+	const char *wanted = ".symtab";
+	struct elf_section s;
+	char root[32];
+
+	if (elf_section_find(&f->elf, wanted, &s)) {
+		wanted = ".debug_line";
+		if (!lines || elf_section_find(&f->elf, wanted, &s))
+			return false;
+	}
+	str_printf(root, sizeof(root), "/proc/%u/root", pid);
+	return debug_file_open(&f->debug, &f->elf, root, f->path, wanted) || debug_file_open(&f->debug, &f->elf, "", f->path, wanted);
+}
+
 static void read_functions(struct usyms *u, struct file *f, uint32_t pid, const struct mapping *m)
 {
+	bool lines = HAS(LINES) && u->env->cfg.show_debug_info, other;
 	void *arg[2] = {f, &f->elf};
-	bool vdso = f->path[0] == '[';
-	struct elf_section lines;
+	struct elf_section s;
 
 	if (mapping_open(&f->elf, pid, m))
 		return;
+	f->debug = f->elf;
 	elf_symbols(&f->elf, add_function, arg);
-	sort_functions(f);
-	if (vdso)
+	if (f->path[0] == '[') {  /* no file, but memory */
+		sort_functions(f);
 		return;
-	f->has_lines = HAS(LINES) && u->env->cfg.show_debug_info && elf_section_find(&f->elf, ".debug_line", &lines);
-	if (!f->has_lines)
-		elf_unmap(&f->elf);
+	}
+	other = find_debug(f, pid, lines);
+	if (other)
+		elf_symbols(&f->debug, add_function, arg);
+	sort_functions(f);
+	f->has_lines = lines && elf_section_find(&f->debug, ".debug_line", &s);
+	if (f->has_lines)
+		return;
+	if (other)
+		elf_unmap(&f->debug);
+	elf_unmap(&f->elf);
 }
 
 static struct file *find_file(struct usyms *u, uint32_t pid, const struct mapping *m)
@@ -494,7 +520,7 @@ static struct place *find_place(struct file *f, uint64_t offset)
 
 	if (!f->indexed) {
 		f->indexed = true;
-		dwarf_open(&f->dwarf, &f->elf);
+		dwarf_open(&f->dwarf, &f->debug);
 		lines_index(&f->dwarf, &f->lines);
 		inlined_index(&f->dwarf, &f->units);
 	}

@@ -228,3 +228,36 @@ def test_inlined_functions(build: Builder, tmp_path: Path) -> None:
     bare = run([build(f"config = {{ show_debug_info = 0 }} {point} {{ print(ustack); exit(); }}"),
                 "-c", f"{program} inliner nap=50"]).stdout  # fmt: skip
     assert "inlined" not in bare and re.search(r"\n +middle\+\d+\n", bare) and re.search(r"\n +inliner\+\d+\n", bare)
+
+
+@pytest.mark.parametrize("kind", ["build-id", "checksum", "other"])
+def test_debug_file(build: Builder, tmp_path: Path, kind: str) -> None:
+    """Names and lines of a stripped program are in the file that it names, if that is the right one."""
+    if not (shutil.which("objcopy") and shutil.which("strip")):
+        pytest.skip("no binutils")
+    program, debug = tmp_path / "btaot-split", tmp_path / ".debug/split.debug"
+    compiled(program, "-g", f"-Wl,--build-id={'sha1' if kind == 'build-id' else 'none'}")
+    debug.parent.mkdir()
+    subprocess.run(["objcopy", "--only-keep-debug", "--compress-debug-sections=zlib", program, debug], check=True)
+    subprocess.run(["strip", program], check=True)
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={debug}", program], check=True)
+    if kind == "other":
+        debug.write_bytes(debug.read_bytes() + b"x")
+    outcome = run([build(f"uprobe:{program}:leaf {{ print(ustack); exit(); }}"), "-c", f"{program} outer nap=50"])
+    if kind == "other":
+        assert f"No matches for uprobe {program}:leaf" in outcome.stderr
+    else:
+        where = r"\S*tests/run/stacks\.c"
+        assert re.search(rf"^\n +leaf\+0@{where}:\d+\n(?:.*\n)? +outer\+\d+@{where}:\d+\n", outcome.stdout), outcome
+
+
+def test_relative_path_of_a_process_that_is_gone(
+    build: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is that of the probe, which may have been named from here."""
+    program = compiled(tmp_path / "btaot-gone", "-target", f"{ARCH}-linux-musl", "-static")
+    monkeypatch.chdir(tmp_path)
+    script = "config = { lazy_symbolication = 1 } uprobe:./btaot-gone:leaf { @[ustack(1)] = count(); }"
+    traced = Traced([build(script)])
+    subprocess.run([program, "outer"], check=True)
+    assert traced.stop().stdout == "\n\n@[\n        leaf+0\n]: 1\n"

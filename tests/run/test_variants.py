@@ -25,6 +25,7 @@ DW_USTACK = "config = { unstable_dw_ustack = enable } uprobe:/bin/sh:main { prin
         ("plain", "uprobe:/bin/sh:main { print(ustack); }", "user symbols"),
         ("lines", "BEGIN { @ = tseries(1, 1s, 5); }", "tseries()"),
         ("lines", 'fentry:netif_rx { skboutput("a.pcap", args.skb, 10, 0); }', "skboutput()"),
+        ("lines", "iter:task { exit(); }", "iter probes"),
         ("symbols", DW_USTACK, "dw_ustack"),
     ],
 )

@@ -16,10 +16,10 @@ HERE = Path(__file__).parent / "c"
 PROGRAMS = sorted(path for path in HERE.glob("test_*.c") if '"mock.h"' in path.read_text(encoding="utf-8"))
 #: Sources that the tests are linked with; maps.h is replaced by mock.c.
 SOURCES = (
-    "action", "archive", "async", "cgroup", "clock", "cursor", "cxx_name", "cxx_piece", "elf_file", "errno_text",
-    "format", "hist", "json", "ksyms", "ksyms_table", "lines", "map_rows", "message", "names", "output", "print_map",
-    "stack", "str", "strftime", "sys_bpf", "textbuf", "tseries", "usyms", "util", "value", "zone", "libc/memory",
-    "libc/system", "libc/directory", "libc/text",
+    "action", "archive", "async", "cgroup", "clock", "cursor", "cxx_name", "cxx_piece", "debug_file", "dwarf",
+    "elf_file", "errno_text", "format", "hist", "inflate", "inlined", "json", "ksyms", "ksyms_table", "lines",
+    "map_rows", "message", "names", "output", "parts", "print_map", "stack", "str", "strftime", "sys_bpf", "textbuf",
+    "tseries", "usyms", "util", "value", "zone", "libc/memory", "libc/system", "libc/directory", "libc/text",
 )  # fmt: skip
 FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fsanitize-trap=undefined")
 

@@ -69,6 +69,12 @@ def test_variant(script: str, target: Target, tmp_path: Path) -> None:
     assert choose(parts, target) in possible(parts_by_words(script), target)
 
 
+def test_what_does_not_go_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = "config = { unstable_dw_ustack = enable } uprobe:/bin/sh:main { @ = tseries(1, 1s, 5); print(dw_ustack); }"
+    assert main(["build", "-e", script, "--target", "x86_64", "-o", str(tmp_path / "x")]) == 1
+    assert "ERROR: no stub has all that the script uses: names of user-space addresses" in capsys.readouterr().err
+
+
 def test_every_variant_is_chosen_for_a_script() -> None:
     assert set(SCRIPTS.values()) == {variant.name for variant in VARIANTS}
 
