@@ -52,6 +52,7 @@ def _quick_passes() -> Any:
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
+    passes.add_loop_rotate_pass()  # or else loops end in code that runs into their head: refused before 6.12
     passes.add_new_gvn_pass()
     passes.add_dead_store_elimination_pass()
     passes.add_aggressive_dce_pass()
