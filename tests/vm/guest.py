@@ -27,7 +27,7 @@ from vmlib.machine import run_guest as boot_guest  # noqa: E402
 from vmlib.packages import VmError  # noqa: E402
 
 # Each command's streams go to files and from there, coded, to the console: binary output survives and the streams
-# stay apart.
+# stay apart.  Files are removed, not written again: what a command that was killed leaves behind may still write.
 _RUNNER = """
 for script in /checks/*; do
   name=${script##*/}
@@ -37,6 +37,7 @@ for script in /checks/*; do
   echo "@@STDERR"
   base64 /tmp/err
   echo "@@DONE"
+  rm /tmp/out /tmp/err
 done
 """
 _REPORT = re.compile(r"@@CHECK (\S+) (\d+)\n([A-Za-z0-9+/=\n]*)@@STDERR\n([A-Za-z0-9+/=\n]*)@@DONE")
