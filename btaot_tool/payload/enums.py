@@ -319,6 +319,7 @@ class AttachFlag(enum.IntFlag):
     SESSION = 256  # a kprobe with its kretprobe, or that: one program for both where the kernel has kprobe sessions
     ADDRESS = 512  # ``value`` is the address of the function ``name``, whose symbol the target lacks
     OPEN = 1024  # leaves a part open, as patterns do: C++ overloads, a usdt's provider, a raw tracepoint's module
+    CHOICE = 2048  # one of many rows for ``$1 { }``; ``pin``: what is written, a tab, the number of parts, types
 
 
 class ProgramFlag(enum.IntFlag):

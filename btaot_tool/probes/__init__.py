@@ -27,12 +27,12 @@ def parse_attach_point(point: AttachPoint, ctx: ParseContext) -> list[AttachSpec
         raise ctx.diags.fatal(point.span, "No attach points for probe", code="probe-type")
     if probe is None:
         hint = f"probe types are: {', '.join(sorted(PROBE_TYPES))}"
-        if "$" in point.provider:
-            hint = "the probe type is needed when the script is compiled, a parameter has a value only when it runs"
         raise ctx.diags.fatal(point.span, f"Invalid probe type: {point.provider}", hint, code="probe-type")
     spec = probe.parse(point, ctx)
     if _has_parameters(point, ctx):
         spec = replace(spec, flags=spec.flags | AttachFlag.PARAMS)
+    if point.choice:
+        spec = replace(spec, flags=spec.flags | AttachFlag.PARAMS | AttachFlag.CHOICE, pin=point.choice)
     return probe.expand(spec, ctx)
 
 

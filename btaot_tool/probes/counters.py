@@ -32,7 +32,7 @@ class Counter(ProbeType):
         event = point.parts[0]
         if has_wildcard(event):
             raise self._bad(point, ctx, f"wildcards are not allowed for {self.name} probe type")
-        if event not in self.events:
+        if event not in self.events and positional(event) is None:
             known = ", ".join(sorted(self.events))
             raise self._bad(point, ctx, f"{event} is not a {self.name} probe", f"known: {known}")
         text = point.parts[1] if len(point.parts) == 2 else ""

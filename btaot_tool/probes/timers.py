@@ -21,7 +21,7 @@ class Timer(ProbeType):
         self._expect(point, ctx, 1, 2)
         text, parameter = ":".join((self.name, *point.parts)), positional(point.parts[-1])
         unit = point.parts[0] if len(point.parts) == 2 else "ns"
-        if len(point.parts) == 2 and unit not in UNITS:
+        if len(point.parts) == 2 and unit not in UNITS and positional(unit) is None:
             raise self._bad(point, ctx, f"{unit} is not an accepted unit of time", "use us, ms, s or hz")
         if parameter is not None:
             return AttachSpec(self, point, text, name=unit, value_symbol=parameter)

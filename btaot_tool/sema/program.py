@@ -20,6 +20,7 @@ from ..payload.layout import ProbeKind
 from ..probes import AttachSpec, ParseContext, expand_provider, parse_attach_point
 from ..syntax import tree
 from ..syntax.walk import walk
+from .choices import choose_probe_types
 from .convert import expanded
 from .env import DECLARED_KINDS, Globals
 from .result import Checked, NamedParam, Template
@@ -44,6 +45,7 @@ def check_program(
     ``table`` holds the types of the script's C definitions over those of ``kernel``; ``native`` the functions of
     imported C sources.
     """
+    program = choose_probe_types(program, lambda p: check_program(p, kernel, table, options, Diagnostics(), native))
     code = native or NativeCode()
     config = read_config(program.config, diags, options.config)
     programs = Programs(options)

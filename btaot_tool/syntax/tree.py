@@ -339,6 +339,7 @@ class AttachPoint(Node):
     parts: list[str]
     name: str = ""  # of ``name = probe``
     quoted: tuple[bool, ...] = ()  # for each part: a ``$`` in it was quoted and is a character
+    choice: str = ""  # of one of many that ``$1 { }`` can be: what was written, a tab, when it is this one
 
 
 @dataclass(eq=False, slots=True)

@@ -247,6 +247,8 @@ static int expand_one(struct env *env, uint32_t attach)
 	uint32_t before = env->instance_count;
 	int ret;
 
+	if (at->flags & BTAOT_ATTACH_FLAG_CHOICE)
+		return 0;
 	if (at->flags & (BTAOT_ATTACH_FLAG_WHOLE | BTAOT_ATTACH_FLAG_PART) &&
 	    !!(at->flags & BTAOT_ATTACH_FLAG_PART) == feature_has(env, BTAOT_FEATURE_FOR_EACH_MAP_ELEM, 0, 0))
 		return 0;
@@ -349,7 +351,7 @@ static int value_resolve(struct env *env, uint32_t attach)
 	uint64_t value = 0;
 	int ret;
 
-	if (!(at->flags & BTAOT_ATTACH_FLAG_VALUE_SYMBOL))
+	if ((at->flags & (BTAOT_ATTACH_FLAG_VALUE_SYMBOL | BTAOT_ATTACH_FLAG_CHOICE)) != BTAOT_ATTACH_FLAG_VALUE_SYMBOL)
 		return 0;
 	ret = symbol_get(env, (uint32_t)at->value, NULL, &value);
 	if (!ret && !value) {

@@ -120,8 +120,40 @@ static void params_into_symbols(const struct env *env, struct textbuf *pool)
 	}
 }
 
+/* Take apart what the parameters make of `$1 { }`: its parts are the parameters of the row whose probe type it names.
+ * False: this row is for another type. */
+static bool row_is_chosen(struct env *env, struct textbuf *pool, const struct btaot_attach *row)
+{
+	char *text = arena_strdup(pool->data + text_expand(env, pool, row->pin, UINT32_MAX)), *rule = strrchr(text, '\t');
+	char **parts = arena_alloc(5 * sizeof(char *));
+	uint32_t count = 0;
+
+	if (!rule)
+		return false;
+	*rule++ = '\0';
+	while (text && count < 5) {
+		parts[count++] = text;
+		text = strchr(text, ':');
+		if (text)
+			*text++ = '\0';
+	}
+	env->opt.positional = parts + 1;
+	env->opt.positional_count = count - 1;
+	return !text && (uint32_t)(*rule - '0') == count - 1 && strstr(rule, arena_printf(" %s ", parts[0]));
+}
+
+/* Replace the symbol that gives a value by its value.  False: it is no number. */
+static bool row_value(struct env *env, struct btaot_attach *row)
+{
+	if (!(row->flags & BTAOT_ATTACH_FLAG_VALUE_SYMBOL))
+		return true;
+	row->flags &= (uint16_t)~BTAOT_ATTACH_FLAG_VALUE_SYMBOL;
+	return !positional_number(env, &env->payload.symbols[row->value], &row->value);
+}
+
 void params_into_texts(struct env *env)
 {
+	struct options given = env->opt;
 	struct payload *p = &env->payload;
 	struct btaot_attach *rows = arena_alloc(p->attach_count * sizeof(*rows));
 	struct textbuf pool = { 0 };
@@ -131,6 +163,12 @@ void params_into_texts(struct env *env)
 	for (struct btaot_attach *row = rows; row < rows + p->attach_count; row++) {
 		if (!(row->flags & BTAOT_ATTACH_FLAG_PARAMS))
 			continue;
+		env->opt = given;
+		if (row->flags & BTAOT_ATTACH_FLAG_CHOICE) {
+			if (!row_is_chosen(env, &pool, row) || !row_value(env, row))
+				continue;
+			row->flags &= (uint16_t)~BTAOT_ATTACH_FLAG_CHOICE;
+		}
 		row->text = text_expand(env, &pool, row->text, env->opt.positional_count);  /* messages name what is missing */
 		row->target = text_expand(env, &pool, row->target, UINT32_MAX);
 		row->name = text_expand(env, &pool, row->name, UINT32_MAX);
@@ -139,6 +177,7 @@ void params_into_texts(struct env *env)
 		if (strpbrk(pool.data + row->target, "*?[{") || strpbrk(pool.data + row->name, "*?[{"))
 			row->flags |= BTAOT_ATTACH_FLAG_WILDCARD;
 	}
+	env->opt = given;
 	params_into_symbols(env, &pool);
 	p->attaches = rows;
 	p->strings = pool.data;
