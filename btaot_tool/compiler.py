@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .diagnostics import Diagnostic, Diagnostics, Source
-from .kernel.types import Kernel
 from .options import Options
 from .syntax.depth import room_for_recursion
 from .targets import TARGETS
@@ -15,6 +14,8 @@ from .targets import TARGETS
 if TYPE_CHECKING:
     from .bpf.object import BpfObject
     from .codegen.module import Generated
+    from .kernel.merged import MergedKernel
+    from .kernel.pack import PackKernel
     from .sema.result import Checked
 
 
@@ -47,7 +48,7 @@ def _compile(source: Source, options: Options) -> CompileResult:
 
     diags = Diagnostics()
     program = parse(source, diags)  # text -> syntax tree
-    kernel = _kernel(options, diags)
+    kernel = read_kernel(options, diags)
     expanded = expand(source, program, kernel, options, diags)  # -> imports, C definitions and macros are in it
     checked = check_program(
         expanded.program, kernel, expanded.table, options, diags, expanded.native
@@ -76,7 +77,7 @@ def _link(obj: BpfObject, checked: Checked, generated: Generated, diags: Diagnos
         raise diags.fatal(None, f"import: {error}", code="import") from None
 
 
-def _kernel(options: Options, diags: Diagnostics) -> Kernel:
+def read_kernel(options: Options, diags: Diagnostics) -> PackKernel | MergedKernel:
     """Return the kernel packs that the script is checked against, merged.
 
     Without a choice they are those of all targets, the script's own first: what compiles for one compiles for all (a

@@ -12,7 +12,7 @@ from .. import __version__
 from ..diagnostics import CompileError
 
 #: To add a subcommand: a file whose ``add(subparsers)`` sets ``run`` as a default of its parser, and its name here.
-COMMANDS = ("build", "run", "check", "fmt", "inspect", "kernel", "stub")
+COMMANDS = ("build", "run", "check", "fmt", "inspect", "kernel", "list", "stub")
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 

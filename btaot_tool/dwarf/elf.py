@@ -46,6 +46,14 @@ class ElfProgram:
                     return str(note["n_desc"])
         return ""
 
+    def notes(self, owner: str) -> Iterator[str]:
+        """Yield ``provider:name`` of each USDT probe (``owner`` "stapsdt"): behind three addresses, ended by zeroes."""
+        for section in self.elf.iter_sections("SHT_NOTE"):
+            for note in section.iter_notes():
+                if note["n_name"] == owner:
+                    words = bytes(note["n_descdata"])[3 * self.elf.elfclass // 8 :].split(b"\0")
+                    yield ":".join(word.decode("utf-8", "replace") for word in words[:2])
+
     @property
     def identity(self) -> str:
         """What tells this build of the program from others: its build-id, else the digest of the whole file."""
