@@ -36,7 +36,7 @@ class Variant:
         return (f"-DBTAOT_PARTS={int(self.parts)}",)
 
 
-_RARE = StubPart.TSERIES | StubPart.PACKETS | StubPart.ITERS
+_RARE = StubPart.TSERIES | StubPart.PACKETS | StubPart.ITERS | StubPart.GIVEN
 PLAIN = Variant("plain", StubPart.TRIALS | _RARE)
 #: The first that has what a script uses is taken.
 VARIANTS = (
@@ -56,6 +56,7 @@ _WORDS = {
     StubPart.TSERIES: r"\btseries\b",
     StubPart.PACKETS: r"\bskboutput\b",
     StubPart.ITERS: r"\b(?:iter|it)\b",
+    StubPart.GIVEN: r"\$[1-9]",
 }
 
 

@@ -341,6 +341,7 @@ class StubPart(enum.IntFlag):
     TSERIES = 16  # maps of tseries()
     PACKETS = 32  # files of skboutput()
     ITERS = 64  # iter probes
+    GIVEN = 128  # parameters as bounds of histograms and as types of probes
 
 
 ENUMS: tuple[type[enum.IntEnum], ...] = (

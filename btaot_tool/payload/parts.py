@@ -11,7 +11,7 @@ from ..sema.result import Template
 from ..sema.types import USYM, Agg, Stack, Type
 from ..targets import Target
 from ..variants import available
-from .layout import MapRole, ProbeKind, StackMode, StubPart, TypeKind
+from .layout import AttachFlag, MapRole, ProbeKind, StackMode, StubPart, TypeKind
 
 _USER_PROBES = (ProbeKind.UPROBE, ProbeKind.URETPROBE)
 _BY_STACK_MODE = {
@@ -40,10 +40,17 @@ def _of_type(typ: Type) -> StubPart:
         return _BY_STACK_MODE.get(typ.mode, _NONE)
     if isinstance(typ, Agg) and typ.kind is TypeKind.TSERIES:
         return StubPart.TSERIES
+    if isinstance(typ, Agg) and any(typ.given):
+        return StubPart.GIVEN
     return StubPart.SYMBOLS if typ == USYM else _NONE
 
 
 def _of_template(template: Template) -> StubPart:
     """C++ names in attach points are compared on the host."""
     cpp = template.kind in _USER_PROBES and any(spec.ns for spec in template.attaches)
-    return _BY_PROBE.get(template.kind, _NONE) | (StubPart.SYMBOLS if cpp else _NONE)
+    given = any(spec.flags & AttachFlag.CHOICE for spec in template.attaches)
+    return (
+        _BY_PROBE.get(template.kind, _NONE)
+        | (StubPart.SYMBOLS if cpp else _NONE)
+        | (StubPart.GIVEN if given else _NONE)
+    )

@@ -10,6 +10,7 @@
 
 #include "maps.h"
 #include "number.h"
+#include "parts.h"
 #include "payload_check.h"
 #include "symbols.h"
 #include "sys_bpf.h"
@@ -164,7 +165,7 @@ void params_into_texts(struct env *env)
 		if (!(row->flags & BTAOT_ATTACH_FLAG_PARAMS))
 			continue;
 		env->opt = given;
-		if (row->flags & BTAOT_ATTACH_FLAG_CHOICE) {
+		if (HAS(GIVEN) && row->flags & BTAOT_ATTACH_FLAG_CHOICE) {
 			if (!row_is_chosen(env, &pool, row) || !row_value(env, row))
 				continue;
 			row->flags &= (uint16_t)~BTAOT_ATTACH_FLAG_CHOICE;
@@ -188,6 +189,8 @@ int params_into_types(struct env *env)
 {
 	const struct payload *p = &env->payload;
 
+	if (!HAS(GIVEN))
+		return 0;
 	for (struct btaot_type *t = (struct btaot_type *)p->types; t < p->types + p->type_count; t++) {
 		const struct btaot_symbol *s = NULL;
 
