@@ -14,7 +14,7 @@ from btaot_tool.diagnostics import Source
 from btaot_tool.options import Options
 from btaot_tool.targets import host_target
 
-SOURCES = ("inflate", "payload", "payload_check", "section", "sha256", "str", "util")
+SOURCES = ("inflate", "parts", "payload", "payload_check", "section", "sha256", "str", "util")
 SCRIPT = """
 BEGIN { @start = nsecs; printf("start %s %d\\n", comm, pid); }
 tracepoint:sched:sched_switch /pid != 0/ { @[comm, tid] = count(); @h = hist(cpu); @s[kstack] = sum(1); }
