@@ -26,7 +26,7 @@ def add(subparsers: common.Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line for each probe; the status is 1 if nothing matches."""
+    """Print one line for each probe; nothing to print is no error, as in bpftrace."""
     from ..compiler import read_kernel
     from ..dwarf.programs import Programs
     from ..dwarf.reader import DwarfError
@@ -34,15 +34,13 @@ def run(args: argparse.Namespace) -> int:
 
     options = options_from(args, common.chosen_target(args), os.environ)
     kernel, programs = read_kernel(options, Diagnostics()), Programs(options)
-    found = False
     for pattern in _patterns(args):
         try:
             for line in find(pattern, kernel, programs, args.verbose):
                 print("\n    ".join((line.text, *line.args)))
-                found = True
         except DwarfError as error:
             raise Diagnostics().fatal(None, str(error)) from None
-    return 0 if found else 1
+    return 0
 
 
 def _patterns(args: argparse.Namespace) -> list[str]:

@@ -96,5 +96,5 @@ def test_programs(listed: Listed, tmp_path: Path) -> None:
 
 
 def test_nothing(listed: Listed) -> None:
-    assert listed("t:no:such", status=1) == ""
-    assert "'nothing.bt' is a filename but the file does not exist." in listed("nothing.bt", status=1)
+    assert listed("t:no:such") == ""
+    assert "'nothing.bt' is a filename but the file does not exist." in listed("nothing.bt")
