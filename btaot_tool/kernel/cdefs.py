@@ -181,7 +181,8 @@ class _Reader:
         """Run the compiler as often as needed and put together what it says."""
         scan = scan_preprocessed(self._preprocess())
         own = (tag for tag, file in scan.tags.items() if file == _SECTION)
-        self._redefined = next((tag for tag in own if self._kernel and self._kernel.struct(tag)), "")
+        if not self._stubs.any_of_kernel:  # with a header of the kernel, all types of the kernel are known
+            self._redefined = next((tag for tag in own if self._kernel and self._kernel.struct(tag)), "")
         borrowed = borrow_types(self._own_text(scan), scan, self._kernel, whole=not self._redefined)
         (self._scratch / _PRELUDE).write_text(borrowed.text)
         image, values = self._compile(scan)

@@ -51,6 +51,7 @@ class HeaderStubs:
         self._directory = directory
         self._kernel = kernel_headers(target)
         names = _INCLUDE.findall(text)
+        self.any_of_kernel = any(_KERNEL_HEADER.fullmatch(name) for name in names)
         # A script that knows the C library gets the real one.
         hosted = any(not _KERNEL_HEADER.fullmatch(name) and not _COMPILERS.fullmatch(name) for name in names)
         self._library = library_headers(target) if hosted else []

@@ -120,6 +120,16 @@ def test_kernel_types_are_borrowed(target: str) -> None:
     assert table.typedef("u32") is None
 
 
+def test_kernel_struct_of_the_scripts_own() -> None:
+    """It may hold the kernel's types where a header of the kernel is included, as old scripts do."""
+    text = "struct cfs_rq { struct load_weight load; unsigned int mine; };"
+    found = parse(f"#include <linux/sched.h>\n{text}").struct("struct cfs_rq")
+    assert found is not None
+    assert [(member.name, member.bit_offset // 8) for member in found.members] == [("load", 0), ("mine", 16)]
+    with pytest.raises(CompileError, match="field has incomplete type 'struct load_weight'"):
+        parse(text)
+
+
 def test_script_kernel_order() -> None:
     kernel = default_pack("x86_64")
     text = "#include <linux/ptrace.h>\n#include <linux/tcp.h>\n#define AF_INET 99\nstruct sock { int mine; };\n"
