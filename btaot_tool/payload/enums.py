@@ -320,6 +320,7 @@ class AttachFlag(enum.IntFlag):
     ADDRESS = 512  # ``value`` is the address of the function ``name``, whose symbol the target lacks
     OPEN = 1024  # leaves a part open, as patterns do: C++ overloads, a usdt's provider, a raw tracepoint's module
     CHOICE = 2048  # one of many rows for ``$1 { }``; ``pin``: what is written, a tab, the number of parts, types
+    UNCHECKED = 4096  # built with --unsafe: --traceable-functions does not decide whether the function may be probed
 
 
 class ProgramFlag(enum.IntFlag):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..payload.layout import ProbeKind
+from ..payload.layout import AttachFlag, ProbeKind
 from ..sema.types import Space
 from ..syntax.tree import AttachPoint
 from .base import AttachSpec, ParseContext, ProbeType, parse_number, wildcard_flag
@@ -48,7 +48,8 @@ class KernelFunctionProbe(FunctionProbe):
             raise self._bad(point, ctx, "Probing by address requires --unsafe", "build with --unsafe")
         module = point.parts[0] if len(point.parts) == 2 else ""
         text = ":".join((self.name, *point.parts[:-1], point.parts[-1] if name else str(value)))
-        return AttachSpec(self, point, text, target=module, name=name, value=value, flags=wildcard_flag(module, name))
+        flags = wildcard_flag(module, name) | (AttachFlag.UNCHECKED if ctx.unsafe else AttachFlag(0))
+        return AttachSpec(self, point, text, target=module, name=name, value=value, flags=flags)
 
 
 PROBES = (

@@ -286,22 +286,24 @@ static int report_no_block(struct env *env, uint32_t attach)
 	return -ENOENT;
 }
 
-/* Every block of the script needs an attach point. */
-static int check_blocks(struct env *env)
+/* Every block of the script needs an attach point: one that this host has and, after attaching, one that is attached. */
+static int check_blocks(struct env *env, bool attached)
 {
 	const struct btaot_attach *at = env->payload.attaches;
 	uint32_t first, end, i = 0;
+	bool any, live;
 	int ret = 0;
 
 	for (first = 0; first < env->payload.attach_count; first = end) {
 		for (end = first + 1; end < env->payload.attach_count && !(at[end].flags & BTAOT_ATTACH_FLAG_FIRST);)
 			end++;
-		if (i < env->instance_count && env->instances[i].attach < end) {
-			while (i < env->instance_count && env->instances[i].attach < end)
-				i++;  /* instances come in the order of their attach points */
-		} else if (!(at[first].flags & BTAOT_ATTACH_FLAG_OPTIONAL)) {
-			ret = report_no_block(env, first);
+		/* instances come in the order of their attach points */
+		for (any = live = false; i < env->instance_count && env->instances[i].attach < end; i++) {
+			any = true;
+			live |= !env->instances[i].missing;
 		}
+		if (!live && any == attached && !(at[first].flags & BTAOT_ATTACH_FLAG_OPTIONAL))
+			ret = report_no_block(env, first);
 	}
 	return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
 }
@@ -391,7 +393,7 @@ int attach_expand(struct env *env)
 	if (failed)
 		return -ENOENT;
 	raise_descriptor_limit(env);
-	ret = check_blocks(env);
+	ret = check_blocks(env, false);
 	if (env->opt.probe_filter)
 		filter_instances(env);
 	return ret ? ret : check_limits(env);
@@ -501,11 +503,15 @@ int attach_all(struct env *env)
 		if (runs_in_reverse(attach_of(env, &env->instances[first])->kind))
 			ret = attach_range(env, first, end);
 	}
-	if (!ret && !attach_count(env)) {
-		err(env->cfg.missing_probes == MISSING_IGNORE ? "No probes to attach" : "Attachment failed for all probes.");
-		ret = -ENOENT;
-	}
-	return ret;
+	if (!ret)
+		ret = check_blocks(env, true);
+	if (ret || attach_count(env))
+		return ret;
+	if (env->cfg.missing_probes == MISSING_IGNORE)
+		say("No probes to attach\n");
+	else
+		err("Attachment failed for all probes.");
+	return -ENOENT;
 }
 
 /* Probes that only --test and --bench run. */

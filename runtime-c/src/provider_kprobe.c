@@ -82,6 +82,27 @@ static bool in_session(struct env *env, const struct btaot_attach *at)
 	       feature_has(env, FEATURE_KFUNC | (uint32_t)id, BPF_PROG_TYPE_KPROBE, SYS_ATTACH_KPROBE_SESSION);
 }
 
+static void note_untraceable(struct env *env, const struct btaot_attach *at, const char *func)
+{
+	if (env->cfg.missing_probes != MISSING_IGNORE)
+		note("%sWARNING: %s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching to it "
+		     "will likely fail", attach_place(env, at), func);
+}
+
+/* Whether --traceable-functions, if it is there, lists the function of an attach point without wildcard. */
+static bool is_listed(struct env *env, const struct btaot_attach *at)
+{
+	struct kernel_function *list;
+	size_t count;
+
+	if (!env->opt.traceable_path || !*attach_str(env, at->name))
+		return true;
+	if (kernel_functions_find(env, attach_str(env, at->target), attach_str(env, at->name), false, &list, &count))
+		return false;
+	free(list);
+	return count;
+}
+
 static int expand_kprobe(struct env *env, uint32_t attach)
 {
 	struct btaot_attach *at = (struct btaot_attach *)&env->payload.attaches[attach];
@@ -98,6 +119,11 @@ static int expand_kprobe(struct env *env, uint32_t attach)
 	}
 	if (is_pattern(attach_str(env, at->name)) || is_pattern(attach_str(env, at->target)))
 		return expand_pattern(env, attach);
+	if (!is_listed(env, at)) {
+		note_untraceable(env, at, attach_str(env, at->name));
+		if (!(at->flags & BTAOT_ATTACH_FLAG_UNCHECKED))
+			return 0;
+	}
 	inst = instance_add(env, attach);
 	if (!*inst->func)
 		inst->address = at->value;
@@ -126,9 +152,7 @@ static int explain_kprobe(struct env *env, const struct instance *inst, int ret)
 	case -ENOENT:
 		if (!*inst->func)  /* an address */
 			return ret;
-		if (env->cfg.missing_probes != MISSING_IGNORE)
-			note("%sWARNING: %s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching "
-			     "to it will likely fail", attach_place(env, attach_of(env, inst)), inst->func);
+		note_untraceable(env, attach_of(env, inst), inst->func);
 		return attach_no_match(env, inst->attach);
 	case -EILSEQ:
 		return attach_explain(env, ret, "\tPossible attachment attempt in the middle of an instruction, try a different "
