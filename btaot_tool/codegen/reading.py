@@ -161,15 +161,15 @@ class Reading(Frame):
             dst = self.offset(cell, self.b.sub(const(8), size))
         self.probe_read(dst, size, self.address(place), place.space)
         value = self.b.shl(self.b.load(cell, typ=I64), left)
-        value = self.b.ashr(value, right) if integer_sign(place.type) else self.b.lshr(value, right)
+        signed = integer_sign(place.type) and not place.bits[1]
+        value = self.b.ashr(value, right) if signed else self.b.lshr(value, right)
         return self.fit(value, place.type)
 
     def _extract_bits(self, value: Any, shift: int, width: int, typ: Type) -> Any:
         if self.mod.options.target.big_endian:
             shift = typ.size * 8 - shift - width
         value = self.b.shl(value, const(64 - shift - width))
-        amount = const(64 - width)
-        return self.b.ashr(value, amount) if integer_sign(typ) else self.b.lshr(value, amount)
+        return self.b.lshr(value, const(64 - width))  # as bpftrace: without a sign, whatever the type says
 
 
 def bit_place(member: Member, unit: int) -> tuple[int, int]:

@@ -136,8 +136,6 @@ const uint8_t *field_value(const struct btaot_type *t, const struct btaot_field 
 		v |= (uint64_t)base[8] << (64 - f->bit_off);
 	if (f->bit_size < 64)
 		v &= ((uint64_t)1 << f->bit_size) - 1;
-	if (t->flags & BTAOT_TYPE_FLAG_SIGNED && v >> (f->bit_size - 1) & 1)
-		v |= ~(((uint64_t)1 << (f->bit_size - 1)) - 1);
 	if (t->size == 1) {
 		room[0] = (uint8_t)v;
 	} else if (t->size == 2) {
