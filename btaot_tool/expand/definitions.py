@@ -40,7 +40,7 @@ def read_definitions(imports: Imports, kernel: Kernel, options: Options) -> CSid
     """Read all C definitions; a script without any costs nothing."""
     script = imports.units[-1]
     before = "".join(f"#define {_definition(text)}\n" for text in options.defines)
-    before += "".join(f'#line 1 "<command line>"\n#include "{name}"\n' for name in options.includes)
+    before += "".join(f'#line 1 "<command line>"\n{_inclusion(name)}\n' for name in options.includes)
     before += "".join(_section(unit) for unit in imports.units[:-1] if unit.program.c_text.strip())
     before += "".join(f'#include "{path.absolute()}"\n' for path in imports.headers)
     text = script.program.c_text
@@ -77,3 +77,9 @@ def _definition(text: str) -> str:
     """Turn ``NAME=VALUE`` of the command line into what follows #define."""
     name, equals, value = text.partition("=")
     return f"{name} {value if equals else '1'}"
+
+
+def _inclusion(name: str) -> str:
+    """Include what the command line names: a file, as seen from the working directory, or a header of the C library,
+    the kernel or the include directories."""
+    return f'#include "{Path(name).absolute()}"' if Path(name).is_file() else f"#include <{name}>"

@@ -85,6 +85,11 @@ def test_error_in_an_imported_header_names_its_line(folder: Path) -> None:
     assert f"{folder}/deep/types.h:3:3-15: ERROR: unknown type name 'no_such_type'" in str(caught.value)
 
 
+def test_headers_of_the_c_library_on_the_command_line() -> None:
+    script = 'begin { static_assert(EPERM == 1, "wrong"); exit(); }'
+    assert compile_script(Source("t.bt", script), Options(includes=("errno.h",))).dependencies == []
+
+
 def test_error_in_the_c_section_of_an_imported_script(folder: Path) -> None:
     (folder / "deep/more.bt").write_text("\nstruct broken { no_such_type y; };\nbegin { }")
     with pytest.raises(CompileError) as caught:
