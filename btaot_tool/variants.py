@@ -43,7 +43,7 @@ VARIANTS = (
     PLAIN,
     Variant("lines", StubPart.SYMBOLS | StubPart.LINES),
     Variant("symbols", StubPart.SYMBOLS | StubPart.TRIALS | _RARE),
-    Variant("unwind", StubPart.SYMBOLS | StubPart.UNWIND, ("x86_64",)),
+    Variant("unwind", StubPart.SYMBOLS | StubPart.UNWIND | StubPart.TSERIES | StubPart.GIVEN, ("x86_64",)),
 )
 #: What a script may have to do without, in this order, if no variant has all that it uses.
 _DISPENSABLE = (StubPart(0), StubPart.LINES, StubPart.LINES | StubPart.TRIALS)

@@ -31,6 +31,7 @@ SCRIPTS = {
     "uprobe:/bin/sh:main { @[ustack(perf)] = tseries(1, 1s, 5); }": "symbols",
     'fentry:netif_rx { skboutput("a.pcap", args.skb, 10, 0); print(ustack); } bench:a { }': "symbols",
     "config = { unstable_dw_ustack = enable } uprobe:/bin/sh:main { print(dw_ustack); } bench:a { }": "unwind",
+    "config = { unstable_dw_ustack = enable } uprobe:/bin/sh:main { @[dw_ustack] = tseries($1, 1s, 5); }": "unwind",
 }
 
 
@@ -70,7 +71,7 @@ def test_variant(script: str, target: Target, tmp_path: Path) -> None:
 
 
 def test_what_does_not_go_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script = "config = { unstable_dw_ustack = enable } uprobe:/bin/sh:main { @ = tseries(1, 1s, 5); print(dw_ustack); }"
+    script = "config = { unstable_dw_ustack = enable } uprobe:/bin/sh:main { print(dw_ustack); } iter:task { exit(); }"
     assert main(["build", "-e", script, "--target", "x86_64", "-o", str(tmp_path / "x")]) == 1
     assert "ERROR: no stub has all that the script uses: names of user-space addresses" in capsys.readouterr().err
 
