@@ -286,23 +286,25 @@ static int report_no_block(struct env *env, uint32_t attach)
 	return -ENOENT;
 }
 
-/* Every block of the script needs an attach point: one that this host has and, after attaching, one that is attached. */
+/* Every block of the script needs an attach point that this host has: whether it has, is known for some once they are
+ * attached (functions of the kernel that are named). */
 static int check_blocks(struct env *env, bool attached)
 {
 	const struct btaot_attach *at = env->payload.attaches;
 	uint32_t first, end, i = 0;
-	bool any, live;
+	bool any, live, absent;
 	int ret = 0;
 
 	for (first = 0; first < env->payload.attach_count; first = end) {
 		for (end = first + 1; end < env->payload.attach_count && !(at[end].flags & BTAOT_ATTACH_FLAG_FIRST);)
 			end++;
 		/* instances come in the order of their attach points */
-		for (any = live = false; i < env->instance_count && env->instances[i].attach < end; i++) {
+		for (any = live = absent = false; i < env->instance_count && env->instances[i].attach < end; i++) {
 			any = true;
 			live |= !env->instances[i].missing;
+			absent |= env->instances[i].absent;
 		}
-		if (!live && any == attached && !(at[first].flags & BTAOT_ATTACH_FLAG_OPTIONAL))
+		if (!live && any == attached && absent == attached && !(at[first].flags & BTAOT_ATTACH_FLAG_OPTIONAL))
 			ret = report_no_block(env, first);
 	}
 	return env->cfg.missing_probes == MISSING_ERROR ? ret : 0;
@@ -426,6 +428,7 @@ int attach_failed(struct env *env, struct instance *inst, int ret)
 	if (!report_why(env, at))
 		report(env, at, "%s: %s%s", inst->name, strerror(-ret), errno_hint(-ret, at->kind));
 	inst->missing = true;
+	inst->absent = ret == -ENOENT && inst->prog_fd >= 0;
 	if (at->flags & BTAOT_ATTACH_FLAG_OPTIONAL)
 		return 0;
 	report(env, NULL, "Unable to attach probe: %s.%s", inst->name, policy_hint(env, " Skipping."));

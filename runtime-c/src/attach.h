@@ -22,6 +22,7 @@ struct instance {
 	uint32_t fd_count;
 	bool multi;             /* to be attached by one link together with its siblings */
 	bool missing;           /* not attached, by policy */
+	bool absent;            /* of these: found out when it was attached that the host has no such place */
 	bool uncounted;         /* a further place of the probe before it (usdt): no probe of its own in counts */
 };
 

@@ -241,6 +241,12 @@ static int copy_load(struct loader *l, const struct symbol_scope *scope, const s
 	if (fd >= 0)
 		return fd;
 	if (fd == first && fd == -ENOSPC) {
+		spec.log_size = spec.log_level = 0;
+		spec.log = NULL;
+		first = bpf_prog_load_raw(&spec);
+	}
+	if (first >= 0) {
+		close(first);
 		err("Error loading BPF program for %s. Error code: %d (%s).", spec.name, fd, strerror(-fd));
 		warn("Kernel log seems to be trimmed: log_size (BPFTRACE_LOG_SIZE) is %u", (unsigned int)l->env->cfg.log_size);
 		return fd;

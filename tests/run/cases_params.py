@@ -36,20 +36,20 @@ CASES: dict[str, tuple[str, str]] = {
         "uprobe:{c}:members { $p = args.p; print(($p->low, $p->middle, $p->high, $p->inner, $p->letter));"
         " print($p->text); print($p->color); print($p->bytes); print($p->bytes[3]); print($p->table[1][2]);"
         " print($p->points[1]->y); print(*$p->points[0]); print($p->next->low); print($p->next->next == 0); }",
-        "(5, -3, 78187493530, 77, 65)\ntext\nGREEN\n[1,2,3,255]\n255\n6\n-4\n{ .x = 1, .y = 2 }\n1\ntrue\n",
+        "(5, 29, 78187493530, 77, 65)\ntext\nGREEN\n[1,2,3,255]\n255\n6\n-4\n{ .x = 1, .y = 2 }\n1\ntrue\n",
     ),
     "types-by-name": (
         "uprobe:{c}:members { $p = (struct parts *)arg0; print($p->middle); print(sizeof(struct parts));"
         " print(offsetof(struct parts, color)); print((enum color)5); print(GREEN); print(sizeof(unnamed_t)); }",
-        "-3\n80\n28\nGREEN\nGREEN\n16\n",
+        "29\n80\n28\nGREEN\nGREEN\n16\n",
     ),
     "types-in-a-static-probe": (
         "usdt:{c}:params:members { $p = (struct parts *)arg0; print(($p->middle, $p->points[0]->x)); }",
-        "(-3, 1)\n",
+        "(29, 1)\n",
     ),
     "own-definition-first": (
         "struct parts { char first; }; uprobe:{c}:members { print(sizeof(struct parts)); print(args.p->middle); }",
-        "1\n-3\n",
+        "1\n29\n",
     ),
     "outlives-its-probe": (
         "uprobe:{c}:members { @p = args.p; @s = *args.p->points[0]; } end { print(@s.y); clear(@p); clear(@s); }",
