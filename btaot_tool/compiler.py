@@ -36,6 +36,7 @@ def compile_script(source: Source, options: Options) -> CompileResult:
 
 
 def _compile(source: Source, options: Options) -> CompileResult:
+    from .bpf.loops import jump_into_loops
     from .bpf.object import read_object
     from .codegen import generate
     from .codegen.limits import check_maps
@@ -59,6 +60,8 @@ def _compile(source: Source, options: Options) -> CompileResult:
     obj = read_object(generated.object)  # -> programs and relocations
     check_maps(generated, obj, diags)
     obj = _link(obj, checked, generated, diags)  # -> with the functions of imported C
+    for code in obj.programs:
+        jump_into_loops(code, obj.byteorder)
     meta, text = assemble(checked, generated, obj, source.name)  # -> payload
     return CompileResult(meta, text, diags.items, [*expanded.dependencies, *checked.files])
 

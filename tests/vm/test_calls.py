@@ -147,4 +147,7 @@ def test_kfunc(guest: Guest) -> None:
     if kernel == "7.2":
         assert results["kfunc"].stdout.strip() == "1"
     else:
-        assert "has no symbol 'bpf_rcu_read_lock'" in results["kfunc"].stderr and results["kfunc"].status == 1
+        assert (
+            "Failed to resolve kernel symbol: bpf_rcu_read_lock" in results["kfunc"].stderr
+            and results["kfunc"].status == 1
+        )
