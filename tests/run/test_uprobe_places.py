@@ -12,7 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from harness import Builder, run
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 HERE = Path(__file__).parent
 ARCH = os.uname().machine

@@ -15,7 +15,7 @@ from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarfinfo import DWARFInfo
 from elftools.elf.elffile import ELFFile
 
-from btaot_tool.stub import zig_command
+from btaot_tool.zig import zig_command
 
 HERE = Path(__file__).parent
 SOURCES = (
