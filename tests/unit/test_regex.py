@@ -8,21 +8,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from c_harness import build_harness
 
-from btaot_tool.stub import runtime_dir
-from btaot_tool.zig import zig_command
-
-FLAGS = ("-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 SETS = ("[ab]", "[^a]", "[a-c1]", "\\d", "\\.", "[a-]", "[^x-z:]")
 
 
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the program of c/regex.c."""
-    program = tmp_path_factory.mktemp("regex") / "regex"
-    sources = [Path(__file__).parent / "c/regex.c", runtime_dir() / "regex.c"]
-    subprocess.run([*zig_command(), "cc", *FLAGS, f"-I{runtime_dir()}", *sources, "-o", program], check=True)
-    return program
+    return build_harness(tmp_path_factory.mktemp("regex"), "regex", ["regex"])
 
 
 def ask(answer: Path, questions: list[tuple[str, str]]) -> list[str]:
