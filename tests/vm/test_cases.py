@@ -40,7 +40,8 @@ def older(guest: str, since: str) -> bool:
 
 def refused(case: Case) -> Case:
     """Return what such a kernel must say instead."""
-    return Case(case.name, case.script, stdout="", stderr=["^ERROR: .*(needs bpf_|Cannot create the map|the kernel refuses the program)"], status=1)
+    reason = "^ERROR: .*(needs bpf_|Cannot create the map|the kernel refuses the program)"
+    return Case(case.name, case.script, stdout="", stderr=[reason], status=1)
 
 
 @pytest.fixture(scope="session")
