@@ -3,24 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "damage.h"
 #include "elf_file.h"
 #include "lines.h"
-
-static void damage(struct cursor *c)
-{
-	size_t size = (size_t)(c->end - c->p);
-	uint8_t *copy = malloc(size + 1);
-
-	if (size)
-		memcpy(copy, c->p, size);
-	for (int i = rand() % 8; size && i >= 0; i--)
-		copy[(size_t)rand() % size] = (uint8_t)rand();
-	if (size && rand() % 4 == 0)
-		size = (size_t)rand() % size;
-	copy = realloc(copy, size + !size);
-	c->p = copy;
-	c->end = copy + size;
-}
 
 int main(int argc, char **argv)
 {
