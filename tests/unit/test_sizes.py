@@ -1,4 +1,4 @@
-"""Executables are small: every example stays under 150,000 bytes for every target; stubs have the parts that a script uses."""
+"""Every example stays under 150,000 bytes for every target; stubs have the parts that a script uses."""
 
 from __future__ import annotations
 
